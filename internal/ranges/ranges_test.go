@@ -260,6 +260,42 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
+// A file that disappears during a read is not one that an archive does not have.
+func TestRemovedFile(t *testing.T) {
+	s := serve(t, content(300_000))
+	s.answer = func(n int64, w http.ResponseWriter, _ *http.Request) bool {
+		if n > 1 {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		return n > 1
+	}
+	if err := whole(t.Context(), s.URL); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "removed from the server") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// A redirect does not tell its target the address before, which may have a token, and credentials do not go to other ports.
+func TestRedirectsKeepSecrets(t *testing.T) {
+	all := content(100)
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Referer") != "" || r.Header.Get("Authorization") != "" {
+			t.Errorf("the target got %q and %q", r.Header.Get("Referer"), r.Header.Get("Authorization"))
+		}
+		http.ServeContent(w, r, "", modified, bytes.NewReader(all))
+	}))
+	defer store.Close()
+	s := serve(t, all)
+	s.answer = func(_ int64, w http.ResponseWriter, r *http.Request) bool {
+		http.Redirect(w, r, store.URL+"/x", http.StatusFound)
+		return true
+	}
+	for _, address := range []string{s.URL + "/a?token=secret", strings.Replace(s.URL, "//", "//joe:secret@", 1)} {
+		if err := whole(t.Context(), address); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Temporary failures are tried again.
 func TestRetries(t *testing.T) {
 	all := content(300_000)

@@ -31,6 +31,11 @@ var client = &http.Client{
 		case via[0].URL.Scheme == "https" && to.URL.Scheme != "https":
 			return fmt.Errorf("the server redirects to %s, which is not encrypted", nameOf(to.URL))
 		}
+		// The query of the address before may have a token, and net/http keeps credentials for other ports and subdomains.
+		to.Header.Del("Referer")
+		if to.URL.Scheme != via[0].URL.Scheme || to.URL.Host != via[0].URL.Host {
+			to.Header.Del("Authorization")
+		}
 		return nil
 	},
 }
@@ -197,6 +202,11 @@ func (s *source) check(response *http.Response, begin, size int64) (int64, error
 			return 0, errChanged
 		}
 		return 0, errors.New("it is empty, or the server does not support ranges")
+	case http.StatusNotFound, http.StatusGone:
+		if s.size >= 0 {
+			return 0, errRemoved
+		}
+		fallthrough
 	default:
 		after, _ := httpretry.After(header, time.Now())
 		return 0, &answerError{response.StatusCode, "the server answered " + response.Status, after}
@@ -225,6 +235,9 @@ func (s *source) check(response *http.Response, begin, size int64) (int64, error
 
 // differs compares the validators of two responses. A response to If-Range may lack one (RFC 9110, section 15.3.7).
 func differs(now, before string) bool { return now != "" && now != before }
+
+// errRemoved is not fs.ErrNotExist, which readers of an archive take for a file that the archive does not have.
+var errRemoved = errors.New("it was removed from the server while it was read")
 
 // errChanged says that the bytes of two responses are of different files.
 var errChanged = errors.New("it was changed on the server while it was read: run the command again")

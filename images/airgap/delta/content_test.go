@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,6 +129,7 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 		"a copy of less":                       {"", "", source, `{"size":1000,"old":[{"at":0,"size":999}]}`, made, outside},
 		"a patch after the end":                {"", "", source, `{"size":1000,"old":[{"at":0,"size":1000}],"patch":100000}`, made, outside},
 		"a bomb of content":                    {"", "", source, `{"size":67108864,"patch":1},{"size":67108864,"patch":1}`, made, "more than the limit"},
+		"a patch larger than its bytes":        {"", "", source, fmt.Sprintf(`{"size":1,"old":[{"at":0,"size":1000}],"patch":%d}`, 65539), made, outside},
 		"a patch that is too large":            {"", "", source, `{"size":117440513,"patch":1}`, made, outside},
 		"made outside NEW":                     {"", "", source, step, `{"new":1,"size":1000,"from":0,"content":1000}`, over},
 		"made of what is not there":            {"", "", source, step, `{"new":0,"size":1000,"from":1,"content":1000}`, over},
@@ -171,5 +173,20 @@ func TestPieces(t *testing.T) {
 	}
 	if _, ok := p.of(5); ok {
 		t.Error("a byte is found that is not in the pieces")
+	}
+}
+
+// A small recipe cannot make apply read OLD for hours.
+func TestPatchesReadOldAsOftenAsContentMayGrow(t *testing.T) {
+	step := contentStep{Size: 1, Old: []contentRange{{At: 0, Size: 1 << 20}}, Patch: 1}
+	c := &contentRecipe{Content: slices.Repeat([]contentStep{step}, 1000)}
+	d := &delta{size: 60_000}
+	d.Old.Size = 40 << 20
+	if _, err := c.checkSteps(d, 1<<20, 2000); err != nil {
+		t.Error(err)
+	}
+	d.Old.Size = 1 << 20
+	if _, err := c.checkSteps(d, 1<<20, 2000); err == nil || !strings.Contains(err.Error(), "reading what its patches need") {
+		t.Errorf("error %v", err)
 	}
 }

@@ -112,7 +112,7 @@ func (c *contentRecipe) checkContent(d *delta, rest int64) error {
 	if err != nil {
 		return err
 	}
-	size, err := c.checkSteps(sources, rest)
+	size, err := c.checkSteps(d, sources, rest)
 	if err != nil {
 		return err
 	}
@@ -135,8 +135,8 @@ func (c *contentRecipe) checkSources(d *delta) (size int64, err error) {
 }
 
 // checkSteps checks the steps, and returns the size of the content of NEW. sources is the size of the content of OLD.
-func (c *contentRecipe) checkSteps(sources, rest int64) (size int64, err error) {
-	var patches int64
+func (c *contentRecipe) checkSteps(d *delta, sources, rest int64) (size int64, err error) {
+	var patches, work int64
 	for _, s := range c.Content {
 		var old int64
 		for _, r := range s.Old {
@@ -154,7 +154,15 @@ func (c *contentRecipe) checkSteps(sources, rest int64) (size int64, err error) 
 		if s.Patch == 0 && (len(s.Old) != 1 || old != s.Size) || s.Patch > 0 && (s.Size > content.MaxPatch || old > content.MaxOld) {
 			return 0, errContent
 		}
+		if s.Patch > 0 {
+			if work += old + patchWork; s.Patch > 2*s.Size+patchSlack {
+				return 0, errContent
+			}
+		}
 		size, patches = size+s.Size, patches+s.Patch
+	}
+	if err := growth(work, d.Old.Size+d.size); err != nil {
+		return 0, fmt.Errorf("invalid recipe: reading what its patches need: %w", err)
 	}
 	return size, nil
 }
@@ -162,6 +170,10 @@ func (c *contentRecipe) checkSteps(sources, rest int64) (size int64, err error) 
 const (
 	// maxContent is far more than growth allows. It keeps sums from overflowing.
 	maxContent = 1 << 50
+	// A patch has at most twice the bytes that it makes, and patchSlack more.
+	patchSlack = 64 << 10
+	// patchWork is added to the bytes of OLD that a patch reads, for the decoders that it needs.
+	patchWork = 1 << 20
 	// maxEncoders is more than there are.
 	maxEncoders = 100
 )

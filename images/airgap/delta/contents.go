@@ -1,7 +1,6 @@
 package delta
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -173,11 +172,13 @@ func readRanges(old io.ReaderAt, ranges []contentRange) ([]byte, error) {
 	for _, r := range ranges {
 		size += r.Size
 	}
-	out := bytes.NewBuffer(make([]byte, 0, size))
+	out := make([]byte, size)
+	rest := out
 	for _, r := range ranges {
-		if _, err := io.Copy(out, streams.Exactly(io.NewSectionReader(old, r.At, r.Size), r.Size)); err != nil {
+		if _, err := io.ReadFull(io.NewSectionReader(old, r.At, r.Size), rest[:r.Size]); err != nil {
 			return nil, fmt.Errorf("reading the content of the old file: %w", err)
 		}
+		rest = rest[r.Size:]
 	}
-	return out.Bytes(), nil
+	return out, nil
 }

@@ -109,12 +109,20 @@ func Plan(ctx context.Context, archives []*airgap.Archive, o Options) ([]*Image,
 	if len(list) == 0 {
 		return nil, p.nothing()
 	}
+	var errs []error
+	owners := map[string]*Image{}
 	for _, img := range list {
 		if err := img.addRegistries(o.Registries); err != nil {
 			return nil, err
 		}
+		for _, n := range img.Names {
+			if other := owners[n]; other != nil && other.Target().Digest != img.Target().Digest {
+				errs = append(errs, fmt.Errorf("two images would be called %s: %s and %s; load them with different registries", n, other.Names[0], img.Names[0]))
+			}
+			owners[n] = img
+		}
 	}
-	return list, nil
+	return list, errors.Join(errs...)
 }
 
 func checkRegistries(registries []string) error {
@@ -130,8 +138,9 @@ func checkRegistries(registries []string) error {
 
 // addRegistries adds the names in other registries.
 func (i *Image) addRegistries(registries []string) error {
+	own := slices.Clone(i.Names)
 	for _, r := range registries {
-		for _, n := range slices.Clone(i.Names) {
+		for _, n := range own {
 			_, rest, _ := strings.Cut(n, "/")
 			tag, err := images.ParseTag(strings.TrimSuffix(r, "/") + "/" + rest)
 			if err != nil {

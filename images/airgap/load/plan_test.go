@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/airgap"
@@ -106,6 +107,24 @@ func TestPlanNamesImages(t *testing.T) {
 		if _, err := load.Plan(t.Context(), []*airgap.Archive{plain}, load.Options{Platform: amd64, Registries: []string{wrong}}); err == nil {
 			t.Errorf("registry %q: no error", wrong)
 		}
+	}
+}
+
+func TestPlanNamesInSeveralRegistries(t *testing.T) {
+	a := archive(t, pack.Options{}, airgaptest.Simple(t, "busybox:1.36", "linux/amd64"))
+	list, err := load.Plan(t.Context(), []*airgap.Archive{a}, load.Options{Platform: amd64, Registries: []string{"a.example.com/hub", "b.example.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"docker.io/library/busybox:1.36", "a.example.com/hub/library/busybox:1.36", "b.example.com/library/busybox:1.36"}
+	if !slices.Equal(list[0].Names, want) {
+		t.Errorf("names %q, want %q", list[0].Names, want)
+	}
+	images := airgaptest.Siblings(t, 2, 0)
+	images[0].Names, images[1].Names = []name.Reference{airgaptest.Ref(t, "docker.io/acme/x:v1")}, []name.Reference{airgaptest.Ref(t, "quay.io/acme/x:v1")}
+	_, err = load.Plan(t.Context(), []*airgap.Archive{archive(t, pack.Options{}, images...)}, load.Options{Platform: amd64, Registries: []string{"r.example.com"}})
+	if want := "two images would be called r.example.com/acme/x:v1: docker.io/acme/x:v1 and quay.io/acme/x:v1"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

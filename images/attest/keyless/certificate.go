@@ -7,6 +7,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	bundlepb "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -156,7 +157,13 @@ func (s *signed) chains(root *Root, at time.Time) ([][]*x509.Certificate, error)
 // claims returns the identity in a certificate of Fulcio.
 func claims(c *x509.Certificate) (Identity, error) {
 	var who Identity
-	all := append([]string(nil), c.EmailAddresses...)
+	if c.IsCA || !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) {
+		return who, errors.New("invalid certificate: it is not one for signing code, as those of Fulcio are")
+	}
+	all := slices.Concat(c.EmailAddresses, c.DNSNames)
+	for _, ip := range c.IPAddresses {
+		all = append(all, ip.String())
+	}
 	for _, u := range c.URIs {
 		all = append(all, u.String())
 	}

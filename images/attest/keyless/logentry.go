@@ -67,10 +67,11 @@ func (s *signed) entry(root *Root, e *rekorpb.TransparencyLogEntry) (time.Time, 
 	return at, s.compare(e.GetCanonicalizedBody())
 }
 
-// logOf returns the log that an entry names. An entry without a time was added while the certificate was valid, if at all.
+// logOf returns the log that an entry names. Only a promise covers the time of the entry. Without one,
+// the certificate says when the entry was added.
 func (s *signed) logOf(root *Root, e *rekorpb.TransparencyLogEntry) (log, error) {
 	at := time.Unix(e.GetIntegratedTime(), 0)
-	if e.GetIntegratedTime() == 0 {
+	if e.GetIntegratedTime() == 0 || len(e.GetInclusionPromise().GetSignedEntryTimestamp()) == 0 {
 		at = s.certificate.NotBefore
 	}
 	return find(root.logs, e.GetLogId().GetKeyId(), at)

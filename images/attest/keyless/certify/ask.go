@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -66,6 +67,9 @@ func (c call) once(ctx context.Context) (answer []byte, again bool, err error) {
 	request.Header.Set("Accept", "application/json, */*")
 	request.Header.Set("User-Agent", "slipway")
 	if c.token != "" {
+		if u := request.URL; u.Scheme != "https" && !isLoopback(u.Hostname()) {
+			return nil, false, errors.New("the identity token is sent only over https: whoever reads it can sign as this identity")
+		}
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	response, err := client.Do(request)
@@ -89,9 +93,16 @@ func (c call) once(ctx context.Context) (answer []byte, again bool, err error) {
 	return answer, false, nil
 }
 
+// isLoopback reports whether a host is this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // refusal describes an answer that is an error. A service may repeat the token in it.
 func (c call) refusal(status string, answer []byte) string {
 	var secrets redact.Secrets
 	secrets.Add(c.token)
-	return fmt.Sprintf("%s: %s", status, secrets.Text(strings.TrimSpace(string(answer[:min(len(answer), maxRefusal)]))))
+	text := secrets.Text(strings.TrimSpace(string(answer)))
+	return fmt.Sprintf("%s: %s", status, text[:min(len(text), maxRefusal)])
 }

@@ -78,6 +78,7 @@ func TestRefusedTokens(t *testing.T) {
 	}{
 		"not a JWT":         {Options{Fulcio: s.Fulcio, TSA: s.TSA, Token: always("a secret of somebody")}, "invalid identity token"},
 		"e-mail":            {Options{Fulcio: s.Fulcio, TSA: s.TSA, Token: always(strings.Join(unverified, "."))}, "its issuer has not verified"},
+		"plain HTTP":        {Options{Fulcio: "http://192.0.2.1", TSA: s.TSA, Token: always(valid)}, "only over https"},
 		"no proof of time":  {Options{Fulcio: s.Fulcio, Token: always(valid)}, "missing timestamp authority or Rekor"},
 		"refused by Fulcio": {Options{Fulcio: s.Fulcio, TSA: s.TSA, Token: always("x" + valid)}, "400 Bad Request: the token is not accepted"},
 		"not a Fulcio":      {Options{Fulcio: s.Fulcio + "/x", TSA: s.TSA, Token: always(valid)}, "/x: 404 Not Found"},
