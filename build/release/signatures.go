@@ -226,7 +226,8 @@ func (r *Release) signOne(ctx context.Context, signing *proof.Signing, t signed)
 	return output.WriteFile(at, bundle)
 }
 
-// verifySignatures checks the signatures of the plan.
+// verifySignatures checks the signatures of the plan. verifyNames and lookUp report what is not in reported, unless that
+// is empty.
 func (r *Release) verifySignatures(ctx context.Context, reported map[string]string) error {
 	if r.full.Sign == nil {
 		return nil
@@ -235,7 +236,11 @@ func (r *Release) verifySignatures(ctx context.Context, reported map[string]stri
 	if err != nil {
 		return err
 	}
-	things, err := r.signedThings(r.Plan.Signatures(), reported)
+	planned := r.Plan.Signatures()
+	if len(planned) > 0 && len(reported) == 0 {
+		return fmt.Errorf("%s has nothing of this release, so that no signatures were verified: run build and package", r.relative(output.ReportFile))
+	}
+	things, err := r.signedThings(planned, reported)
 	if err != nil {
 		return err
 	}

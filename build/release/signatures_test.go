@@ -1,6 +1,7 @@
 package release
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images/attest/keyless/keylesstest"
 	"github.com/slipway-build/slipway/images/attest/sign"
@@ -226,4 +228,37 @@ func TestKeysOfSignedReleases(t *testing.T) {
 	}
 	testfile.Write(t, entries[0], "{}")
 	fails("a signature to make, without a password", "COSIGN_PASSWORD")
+}
+
+// The signature of an image that artifacts.json does not list is not skipped.
+func TestVerifyRefusesUnlistedSignedThings(t *testing.T) {
+	r := signedRelease(t, "")
+	r.run("package", "airgap")
+	file := filepath.Join(r.dir, filepath.FromSlash(output.ReportFile))
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ref = "acme-runtime:v1.2.3-acme1-linux-amd64"
+	for what, c := range map[string]struct {
+		keeps func(Made) bool
+		want  string
+	}{
+		"an image": {func(m Made) bool { return !strings.HasSuffix(m.Ref, ref) }, ref + " is sha256:"},
+		"all":      {func(Made) bool { return false }, "artifacts.json has nothing of this release, so that no signatures were verified"},
+	} {
+		var report Report
+		if err := json.Unmarshal(raw, &report); err != nil {
+			t.Fatal(err)
+		}
+		report.Made = slices.DeleteFunc(report.Made, func(m Made) bool { return !c.keeps(m) })
+		changed, err := json.Marshal(report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testfile.Write(t, file, string(changed))
+		if err := r.verify(); err == nil || strings.Count(err.Error(), c.want) != 1 {
+			t.Errorf("verify without %s in the report: %v, want %q once", what, err, c.want)
+		}
+	}
 }

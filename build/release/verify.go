@@ -84,13 +84,17 @@ func (r *Release) Verify(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// lookUp returns the content of dist/oci for a tag. If there is a report, its digest must be the reported one.
+// lookUp returns the content of dist/oci for a tag. If there is a report, its digest must be the reported one, which is
+// also the one whose signatures are verified.
 func lookUp(layout *store.Store, ref string, reported map[string]string) (v1.Descriptor, error) {
 	d, err := layout.Lookup(ref)
 	if err != nil {
 		return d, fmt.Errorf("%w; run build", err)
 	}
-	if want := reported[ref]; want != "" && want != d.Digest.String() {
+	switch want := reported[ref]; {
+	case len(reported) > 0 && want == "":
+		return d, fmt.Errorf("image %s is %s in dist/oci, but artifacts.json does not have it: run build and package", ref, d.Digest)
+	case want != "" && want != d.Digest.String():
 		return d, fmt.Errorf("image %s is %s in dist/oci, but %s in artifacts.json: run build and package", ref, d.Digest, want)
 	}
 	return d, nil
