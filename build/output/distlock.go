@@ -41,10 +41,10 @@ func (f Folder) Lock(ctx context.Context, write bool) (*Lock, error) {
 		if write {
 			try, wait = l.TryLock, l.TryLockContext
 		}
-		ok, err := try()
+		ok, err := fileop.Open(try)
 		if err == nil && !ok {
 			progress.Warn(ctx, fmt.Sprintf("another run of slipway uses %s: waiting for it to end", f.Relative("dist/")))
-			ok, err = wait(ctx, lockPoll)
+			ok, err = fileop.Open(func() (bool, error) { return wait(ctx, lockPoll) })
 		}
 		switch {
 		case ok && isAt(l, path):

@@ -22,14 +22,14 @@ func try(op func() error) error {
 	return retry(time.Now().Add(patience), time.Sleep, isBlocked, op)
 }
 
-// Open calls open, which opens a file. On Windows, open fails while the file is being renamed.
-// "Access denied" is not retried, since it has other causes here.
-func Open(open func() (*os.File, error)) (f *os.File, err error) {
+// Open calls open, which opens a file. On Windows, open fails while the file is being renamed or
+// removed. "Access denied" is not retried, since it has other causes here.
+func Open[T any](open func() (T, error)) (opened T, err error) {
 	err = retry(time.Now().Add(patience), time.Sleep, isBusy, func() error {
-		f, err = open()
+		opened, err = open()
 		return err
 	})
-	return f, err
+	return opened, err
 }
 
 // InUse reports whether a rename or a removal failed because another process uses the file. Only
