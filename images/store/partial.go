@@ -46,7 +46,9 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 	}
 	path := s.files.Private("partial", want.Digest.Hex)
 	p := &Partial{store: s, want: want, lock: flock.New(path + ".lock")}
-	if _, err := p.lock.TryLockContext(ctx, lockPoll*10); err != nil {
+	// Windows refuses to open the file for a moment while another process removes it.
+	_, err := fileop.Open(func() (bool, error) { return p.lock.TryLockContext(ctx, lockPoll*10) })
+	if err != nil {
 		return nil, fmt.Errorf("fetching blob %s: waiting for another process to fetch it: %w", want.Digest, err)
 	}
 	if s.holds(ctx, want.Digest, want.Size) {

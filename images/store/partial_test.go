@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -186,5 +188,38 @@ func TestProcessesFetchABlobOnce(t *testing.T) {
 	}
 	if err := c.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The caller that fetched the blob removes the file of the lock while others open it. Windows refuses such an
+// opening for a moment.
+func TestCallersFetchABlobOnce(t *testing.T) {
+	s := open(t, t.TempDir())
+	fetched := make([]atomic.Int32, 20)
+	var all sync.WaitGroup
+	for i := range fetched {
+		want, content := blob(t, uint64(i)+1, 1000)
+		for range 8 {
+			all.Go(func() {
+				p, err := s.Resume(t.Context(), want)
+				if err != nil {
+					t.Error(err)
+				}
+				if err != nil || p == nil {
+					return
+				}
+				fetched[i].Add(1)
+				p.Write(content)
+				if err := errors.Join(p.Commit(), p.Close()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	for i := range fetched {
+		if n := fetched[i].Load(); n != 1 {
+			t.Errorf("blob %d was fetched %d times", i, n)
+		}
 	}
 }
