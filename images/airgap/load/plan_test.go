@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
@@ -16,6 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -158,6 +160,13 @@ func TestTrust(t *testing.T) {
 		}
 		return list
 	}
+	files := imagetest.Files{"app": "1"}.Entries()
+	registries := archive(t, pack.Options{Proof: &pack.Proof{Sign: proof.SignWith(key)}},
+		pack.Image{Names: []name.Reference{airgaptest.Ref(t, "docker.io/acme/app:v1")}, Image: imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, types.DockerLayer, files...))},
+		pack.Image{Names: []name.Reference{airgaptest.Ref(t, "quay.io/acme/app:v1")}, Image: imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer, files...))})
+	if list := plan(registries); len(list) != 1 {
+		t.Fatalf("%d images; want one that two registries have", len(list))
+	}
 	other := plan(signed)
 	other[0].Packed.Names = append(other[0].Packed.Names, "docker.io/library/busybox:1.36")
 	swapped := plan(signed)
@@ -169,6 +178,7 @@ func TestTrust(t *testing.T) {
 		want string
 	}{
 		{"signed", plan(signed), 1, ""},
+		{"of two registries", plan(registries), 1, ""},
 		{"another key", plan(signed), 2, "the signature does not match"},
 		{"without proof", plan(signed, unsigned), 1, "it has no proof"},
 		{"another name", other, 1, "does not give it the name docker.io/library/busybox:1.36"},

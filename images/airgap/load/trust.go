@@ -74,22 +74,28 @@ func trustedOf(ctx context.Context, a *airgap.Archive, pol *policy.Policy) (*tru
 	return t, nil
 }
 
-// judge returns what speaks against an image.
-func (t *trusted) judge(ctx context.Context, img *Image, pol *policy.Policy) []string {
-	at := slices.IndexFunc(t.proof.Content.Images, func(c proof.ImageContent) bool {
-		return c.Manifest == img.Packed.Manifest.Digest && c.Config == img.Packed.ID
-	})
-	if at < 0 {
-		return []string{"its content statement does not list the image"}
-	}
-	said := t.proof.Content.Images[at]
+// judge returns what speaks against an image. The content statement lists an image once for each manifest that
+// registries have of it.
+func (t *trusted) judge(ctx context.Context, img *Image, pol *policy.Policy) (problems []string) {
 	var target v1.Hash
 	if img.Index != nil {
 		target = img.Index.Descriptor.Digest
 	}
-	problems := proof.JudgeImage(ctx, said, pol, admit.Documents(ctx, t.archive), t.proof.Content.Release, t.signed, target).Problems
+	var names []string
+	for _, said := range t.proof.Content.Images {
+		if said.Manifest != img.Packed.Manifest.Digest || said.Config != img.Packed.ID {
+			continue
+		}
+		names = append(names, said.Names...)
+		if slices.ContainsFunc(said.Names, func(n string) bool { return slices.Contains(img.Names, n) }) {
+			problems = append(problems, proof.JudgeImage(ctx, said, pol, admit.Documents(ctx, t.archive), t.proof.Content.Release, t.signed, target).Problems...)
+		}
+	}
+	if names == nil {
+		return []string{"its content statement does not list the image"}
+	}
 	for _, n := range img.Packed.Names {
-		if !slices.Contains(said.Names, n) {
+		if !slices.Contains(names, n) {
 			problems = append(problems, fmt.Sprintf("its content statement does not give it the name %s", n))
 		}
 	}

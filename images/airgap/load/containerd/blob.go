@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -88,23 +89,13 @@ func (c *Client) write(ctx context.Context, d v1.Descriptor, r io.Reader, labels
 	}, nil
 }
 
-// send writes what r has.
+// send writes what r has, in messages of writeSize bytes.
 func send(w io.Writer, r io.Reader) error {
-	buf := make([]byte, writeSize)
-	for {
-		n, err := io.ReadFull(r, buf)
-		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && n > 0 {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	out := bufio.NewWriterSize(w, writeSize)
+	if _, err := io.Copy(out, r); err != nil {
+		return err
 	}
+	return out.Flush()
 }
 
 // abort removes what was written of a blob.

@@ -31,20 +31,19 @@ func (c *Client) Load(ctx context.Context, list []*load.Image) ([]load.Result, e
 	ctx, cancel := context.WithCancelCause(c.in(ctx))
 	defer cancel(nil)
 	results := make([]load.Result, len(list))
-	for i, img := range list {
-		results[i] = load.Result{Image: img, Status: load.Present}
-	}
 	have, err := c.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var todo []int
 	for i, img := range list {
+		results[i] = load.Result{Image: img, Status: load.Present}
 		done, err := c.complete(ctx, have, img)
 		if err != nil {
 			return nil, err
 		}
 		if !done {
+			results[i].Status = load.Failed // until it is loaded
 			todo = append(todo, i)
 		}
 	}
@@ -53,19 +52,29 @@ func (c *Client) Load(ctx context.Context, list []*load.Image) ([]load.Result, e
 	}
 	lease, err := c.lease(ctx)
 	if err != nil {
-		return nil, err
+		return explained(results, err), err
 	}
 	l := &loader{client: c, stop: cancel, have: have, layers: map[v1.Hash]*arrival{}, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
 		commits: make(chan struct{}, maxCommits)}
 	err = l.load(leases.WithLease(ctx, lease), lease, list, todo, results)
 	if stopped := context.Cause(ctx); stopped != nil && !errors.Is(stopped, errFull) {
-		return results, stopped // what is there stays for the next time
+		return explained(results, stopped), stopped // what is there stays for the next time
 	}
 	_, deleteErr := c.leases.Delete(c.in(context.WithoutCancel(ctx)), &leasesapi.DeleteRequest{ID: lease})
 	if deleteErr != nil {
 		err = errors.Join(err, fmt.Errorf("ending the lease: %w", plain(deleteErr)))
 	}
-	return results, err
+	return explained(results, err), err
+}
+
+// explained gives err as the reason to the failed results that have none, because their turn did not come.
+func explained(results []load.Result, err error) []load.Result {
+	for i, r := range results {
+		if r.Status == load.Failed && r.Err == nil {
+			results[i].Err = err
+		}
+	}
+	return results
 }
 
 // lease makes a lease that expires.

@@ -130,6 +130,12 @@ func TestLoadReplaces(t *testing.T) {
 			t.Errorf("ctr images ls: %s; want %s", out, want)
 		}
 	}
+	if _, err := c.Load(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	if out := d.ctr(t, "images", "ls"); strings.Contains(out, "pinned") || !strings.Contains(out, "team=a") {
+		t.Errorf("after a load without pins: %s", out)
+	}
 }
 
 func TestLoadOfADamagedArchive(t *testing.T) {
@@ -164,6 +170,21 @@ func TestLoadOfADamagedArchive(t *testing.T) {
 		t.Error(err)
 	}
 	d.checked(t, true)
+}
+
+// An error before the first image leaves all of them failed.
+func TestLoadWithoutItsSnapshotter(t *testing.T) {
+	d := newDaemon(t)
+	path := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.Siblings(t, 2, 0), pack.Options{Level: "fastest"})[format.Tar]
+	results, err := d.connect(t, containerd.Options{Snapshotter: "none"}).Load(t.Context(), plan(t, path))
+	if err == nil || !strings.Contains(err.Error(), "snapshotter none") {
+		t.Errorf("error %v", err)
+	}
+	for _, r := range results {
+		if r.Status != load.Failed || r.Err == nil {
+			t.Errorf("%s is %s, error %v", r.Image.Names[0], r.Status, r.Err)
+		}
+	}
 }
 
 func TestConnect(t *testing.T) {
@@ -203,8 +224,10 @@ func TestLoadIsKilled(t *testing.T) {
 		c := d.connect(t, containerd.Options{})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
+		var results []load.Result
 		go func() {
-			_, err := c.Load(ctx, list)
+			var err error
+			results, err = c.Load(ctx, list)
 			done <- err
 		}()
 		time.Sleep(time.Duration(i) * 1200 * time.Millisecond / time.Duration(moments))
@@ -222,13 +245,18 @@ func TestLoadIsKilled(t *testing.T) {
 			d.start(t)
 		}
 		d.collect(t)
-		d.checked(t, true)
+		there := d.checked(t, true)
+		for _, r := range results {
+			if r.Status == load.Failed && r.Err == nil || r.Status != load.Failed && !slices.Contains(there, r.Image.Names[0]) {
+				t.Errorf("moment %d: %s is %s, error %v; containerd has it: %v", i, r.Image.Names[0], r.Status, r.Err, slices.Contains(there, r.Image.Names[0]))
+			}
+		}
 		if i%3 == 2 {
 			// Begin anew.
 			if _, err := d.connect(t, containerd.Options{}).Load(t.Context(), list); err != nil {
 				t.Fatalf("loading after moment %d: %v", i, err)
 			}
-			there := d.checked(t, true)
+			there = d.checked(t, true)
 			d.ctr(t, append([]string{"images", "rm", "--sync"}, there...)...)
 			for _, lease := range strings.Fields(d.ctr(t, "leases", "ls", "-q")) {
 				d.ctr(t, "leases", "rm", "--sync", lease)

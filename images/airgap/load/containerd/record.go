@@ -87,10 +87,10 @@ func appendIndex(list []document, index *airgap.PackedIndex) []document {
 	return append(list, d)
 }
 
-// recordLabels returns the labels of records.
+// recordLabels returns the labels of records. containerd has no empty labels: a label that is set to "" is removed.
 func (c *Client) recordLabels() map[string]string {
 	if c.options.Unpinned {
-		return nil
+		return map[string]string{pinnedLabel: ""}
 	}
 	return map[string]string{pinnedLabel: "pinned"}
 }

@@ -116,7 +116,7 @@ func (l *loader) unpackLayer(ctx context.Context, img *load.Image, at int) (err 
 		return fmt.Errorf("keeping the snapshot of layer %s: %w", layer.Digest, err)
 	}
 	if layer.Digest == layer.DiffID {
-		return nil // writeLayer has labelled it
+		return nil // takeLayer has labelled it
 	}
 	_, err = c.content.Update(ctx, content.Info{Digest: digest.Digest(layer.Digest.String()),
 		Labels: map[string]string{uncompressedLabel: layer.DiffID.String()}}, "labels."+uncompressedLabel)

@@ -6,11 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/load"
 	"github.com/slipway-build/slipway/images/engine/docker"
+	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -69,22 +74,27 @@ func (c *Client) Load(ctx context.Context, list []*load.Image) ([]load.Result, e
 		return nil, err
 	}
 	results := make([]load.Result, len(list))
+	ids := make([]string, len(list))
 	var send []*load.Image
 	var at []int
 	for i, img := range list {
-		results[i] = load.Result{Image: img, Status: load.Present}
-		id := have.idOf(img)
-		if id == "" {
-			send, at = append(send, img), append(at, i)
-			continue
+		if ids[i], err = c.idOf(ctx, have, img); err != nil {
+			return nil, err
 		}
+		results[i] = load.Result{Image: img, Status: load.Present}
+		if ids[i] == "" {
+			send, at = append(send, img), append(at, i)
+		}
+	}
+	for i, img := range list {
 		for _, n := range img.Names {
-			if have.names[n] == id {
+			if ids[i] == "" || have.names[n] == ids[i] {
 				continue
 			}
 			results[i].Status = load.Loaded
-			if err := c.docker.Tag(ctx, id, n); err != nil {
+			if err := c.docker.Tag(ctx, ids[i], n); err != nil {
 				results[i].Status, results[i].Err = load.Failed, err
+				break
 			}
 		}
 	}
@@ -116,13 +126,22 @@ type inventory struct {
 }
 
 // idOf returns the ID of an image, or "" if the engine does not have it.
-func (i *inventory) idOf(img *load.Image) string {
-	for _, id := range []string{img.Packed.ID.String(), img.Packed.Manifest.Digest.String(), img.Target().Digest.String()} {
-		if i.ids[id] {
-			return id
+func (c *Client) idOf(ctx context.Context, have *inventory, img *load.Image) (string, error) {
+	for _, id := range []string{img.Packed.ID.String(), img.Packed.Manifest.Digest.String()} {
+		if have.ids[id] {
+			return id, nil
 		}
 	}
-	return ""
+	id := img.Target().Digest.String()
+	if !have.ids[id] {
+		return "", nil
+	}
+	// containerd's store lists an index of which it has any platform. What it has for its own is inspected.
+	there, err := c.docker.DiffIDs(ctx, id)
+	if err != nil || !slices.EqualFunc(there, img.Packed.Layers, func(h v1.Hash, l airgap.PackedLayer) bool { return h == l.DiffID }) {
+		return "", err
+	}
+	return id, nil
 }
 
 func (c *Client) take(ctx context.Context) (*inventory, error) {
@@ -166,14 +185,16 @@ func (c *Client) send(ctx context.Context, have *inventory, list []*load.Image) 
 			return nil, err
 		}
 	}
-	for {
-		s := newSending(list, chains)
-		err := c.sendAll(ctx, s)
-		if err == nil || len(chains) == 0 || s.unreadable || context.Cause(ctx) != nil {
-			return s, err
-		}
-		chains = nil
+	s := newSending(list, chains)
+	first := c.sendAll(ctx, s)
+	if first == nil || len(chains) == 0 || s.unreadable || context.Cause(ctx) != nil {
+		return s, first
 	}
+	s = newSending(list, nil)
+	if err := c.sendAll(ctx, s); err != nil {
+		return s, errors.Join(parallel.Distinct([]error{first, err})...)
+	}
+	return s, nil
 }
 
 func (c *Client) sendAll(ctx context.Context, s *sending) (err error) {
