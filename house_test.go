@@ -105,7 +105,7 @@ var packages = map[string][]string{
 	"images/airgap/servetest":  {"images/airgap", "images/airgap/serve"},                                                                                                                                         // only tests import it
 	"images/airgap/load": {"images", "images/airgap", "images/airgap/admit", "images/airgap/format", "images/attest/policy", "images/attest/proof", "internal/parallel",
 		"internal/streams", "progress"},
-	"images/airgap/load/engine":     {"images", "images/airgap/format", "images/airgap/load", "images/engine/docker", "internal/streams", "progress"},
+	"images/airgap/load/engine":     {"images", "images/airgap/format", "images/airgap/load", "images/engine/docker", "internal/parallel", "internal/streams", "progress"},
 	"images/airgap/load/containerd": {"images/airgap", "images/airgap/load", "internal/parallel", "progress"},
 	"images/airgap/admit":           {"images", "images/airgap", "images/airgap/format", "images/attest/policy", "images/attest/proof"},
 	"images/airgap/push":            {"images", "images/airgap", "images/attest/proof", "images/store", "internal/parallel", "progress"},

@@ -100,9 +100,14 @@ func (r *Report) load(ctx context.Context, job Job, list []*load.Image) error {
 		return err
 	}
 	defer client.Close()
-	if is := client.Podman; is != (r.Runtime == Podman) {
-		return usage.Errorf("--runtime %s: what answers at %s is another runtime; leave out --runtime or name another --address", r.Runtime, r.Address)
+	answers := Docker
+	if client.Podman {
+		answers = Podman
 	}
+	if job.Runtime != "" && job.Runtime != answers {
+		return usage.Errorf("--runtime %s: %s answers at %s; leave out --runtime, or name the socket of %s with --address", job.Runtime, answers, r.Address, job.Runtime)
+	}
+	r.Runtime = answers // an address does not always show it
 	r.Version = client.Version
 	r.Images, err = client.Load(ctx, list)
 	return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-build/slipway/images/airgap/load"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
@@ -70,26 +71,24 @@ func find(ctx context.Context, name Runtime, address string, wait time.Duration)
 		}
 		return found{}, usage.Errorf("--runtime %s: name its address with --address", name)
 	}
-	for deadline := time.Now().Add(wait); ; {
-		there := present(name)
-		switch {
-		case len(there) == 1:
-			return there[0], nil
-		case len(there) > 1:
-			var list []string
-			for _, f := range there {
-				list = append(list, fmt.Sprintf("%s at %s", f.name, f.address))
-			}
-			return found{}, usage.Errorf("several runtimes are here, %s: choose with --runtime", strings.Join(list, ", "))
-		case !time.Now().Before(deadline):
-			return found{}, fmt.Errorf("no runtime found: none of the sockets %s is there; name one with --address, or wait for it with --wait", strings.Join(sockets(name), ", "))
+	var there []found
+	err := load.WaitFor(ctx, wait, func() (bool, error) {
+		if there = present(name); len(there) > 0 {
+			return true, nil
 		}
-		select {
-		case <-ctx.Done():
-			return found{}, context.Cause(ctx)
-		case <-time.After(100 * time.Millisecond):
-		}
+		return false, fmt.Errorf("no runtime found: none of the sockets %s is there; name one with --address, or wait for it with --wait", strings.Join(sockets(name), ", "))
+	})
+	if err != nil {
+		return found{}, err
 	}
+	if len(there) > 1 {
+		var list []string
+		for _, f := range there {
+			list = append(list, fmt.Sprintf("%s at %s", f.name, f.address))
+		}
+		return found{}, usage.Errorf("several runtimes are here, %s: choose with --runtime", strings.Join(list, ", "))
+	}
+	return there[0], nil
 }
 
 // byAddress returns the runtime that an address looks like.

@@ -1,6 +1,10 @@
 package runtimes
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -42,5 +46,34 @@ func TestFlagsOfContainerd(t *testing.T) {
 	_, err = Load(t.Context(), Job{Archives: []string{path}, Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}, Runtime: Docker, Address: "unix:///nowhere.sock", Given: []string{"--no-pin"}})
 	if err == nil || !strings.Contains(err.Error(), "--no-pin: only containerd has that, and the runtime is docker") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Podman may have the socket of a Docker Engine. Without --runtime, what answers is right.
+func TestWhatAnswers(t *testing.T) {
+	path, err := airgaptest.WriteExample(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/info"):
+			fmt.Fprint(w, `{"ServerVersion": "4.3.1"}`)
+		case strings.HasSuffix(r.URL.Path, "/version"):
+			fmt.Fprint(w, `{"Components": [{"Name": "Podman Engine", "Version": "4.3.1"}]}`)
+		case strings.HasSuffix(r.URL.Path, "/images/json"):
+			fmt.Fprint(w, `[]`)
+		default:
+			io.Copy(io.Discard, r.Body)
+		}
+	}))
+	defer server.Close()
+	address := strings.Replace(server.URL, "http://", "tcp://", 1)
+	for name, want := range map[Runtime]string{"": "", Podman: "", Docker: "--runtime docker: podman answers at " + address} {
+		report, err := Load(t.Context(), Job{Archives: []string{path}, Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}, Runtime: name, Address: address})
+		if want == "" && (err != nil || report.Runtime != Podman) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("--runtime %q: %+v, error %v, want %q", name, report, err, want)
+		}
 	}
 }

@@ -28,6 +28,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/slipway-build/slipway/images/airgap/load"
 )
 
 // DefaultNamespace is the namespace of Kubernetes.
@@ -130,24 +132,15 @@ func defaultSnapshotter() string {
 const answerTime = 5 * time.Second
 
 // version asks containerd for its version until it answers.
-func (c *Client) version(ctx context.Context, wait time.Duration) (*versionapi.VersionResponse, error) {
-	deadline := time.Now().Add(wait)
-	for {
+func (c *Client) version(ctx context.Context, wait time.Duration) (version *versionapi.VersionResponse, err error) {
+	err = load.WaitFor(ctx, wait, func() (bool, error) {
 		once, cancel := context.WithTimeout(ctx, max(answerTime, min(wait, time.Minute)))
-		version, err := versionapi.NewVersionClient(c.conn).Version(once, &emptypb.Empty{})
-		cancel()
+		defer cancel()
+		version, err = versionapi.NewVersionClient(c.conn).Version(once, &emptypb.Empty{})
 		code := status.Code(err)
-		if err == nil || code != codes.Unavailable && code != codes.DeadlineExceeded || ctx.Err() != nil || !time.Now().Before(deadline) {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return version, plain(err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+		return code != codes.Unavailable && code != codes.DeadlineExceeded, plain(err)
+	})
+	return version, err
 }
 
 // in returns a context for requests about the namespace.

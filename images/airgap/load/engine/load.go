@@ -12,7 +12,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/load"
 	"github.com/slipway-build/slipway/images/engine/docker"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -43,18 +42,11 @@ func Connect(ctx context.Context, o docker.Options, wait time.Duration) (*Client
 }
 
 // prepare waits until the engine answers, and learns what it is.
-func (c *Client) prepare(ctx context.Context, wait time.Duration) (err error) {
-	for deadline := time.Now().Add(wait); ; {
+func (c *Client) prepare(ctx context.Context, wait time.Duration) error {
+	err := load.WaitFor(ctx, wait, func() (done bool, err error) {
 		c.info, err = c.docker.Info(ctx)
-		if err == nil || !docker.Unreachable(err) || !time.Now().Before(deadline) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+		return err == nil || !docker.Unreachable(err), err
+	})
 	if err != nil {
 		return err
 	}
@@ -137,8 +129,12 @@ func (c *Client) idOf(ctx context.Context, have *inventory, img *load.Image) (st
 		return "", nil
 	}
 	// containerd's store lists an index of which it has any platform. What it has for its own is inspected.
+	var want []v1.Hash
+	for _, l := range img.Packed.Layers {
+		want = append(want, l.DiffID)
+	}
 	there, err := c.docker.DiffIDs(ctx, id)
-	if err != nil || !slices.EqualFunc(there, img.Packed.Layers, func(h v1.Hash, l airgap.PackedLayer) bool { return h == l.DiffID }) {
+	if err != nil || !slices.Equal(there, want) {
 		return "", err
 	}
 	return id, nil
