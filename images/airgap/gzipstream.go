@@ -77,7 +77,7 @@ func (a *Archive) memberBefore(begin, end, size int64) (int64, error) {
 const maxPaddingMember = 600
 
 // withoutPadding returns the end of a gzip stream that is followed by a gzip member of padding zeros up to end. It
-// returns 0 if there is no such member. Bytes of the stream may look like one, so that the caller verifies the stream.
+// returns 0 if there is no such member. Bytes of the stream may look like one: the caller must verify the stream.
 func (a *Archive) withoutPadding(begin, end, padding int64) (int64, error) {
 	if padding == 0 {
 		return end, nil
@@ -168,7 +168,10 @@ func (s *GzipStream) Key() (string, error) {
 
 // Digest reads the stream, and returns its digest.
 func (s *GzipStream) Digest(ctx context.Context) (v1.Hash, error) {
-	digest, _, err := v1.SHA256(streams.WithContext(ctx, s.section()))
+	digest, n, err := v1.SHA256(streams.WithContext(ctx, s.section()))
+	if err == nil && n != s.Size {
+		err = io.ErrUnexpectedEOF // the file became shorter
+	}
 	if err != nil {
 		return v1.Hash{}, s.archive.wrap(err)
 	}

@@ -25,7 +25,7 @@ func TestServeRestoredImages(t *testing.T) {
 	}
 	paths := airgaptest.Pack(t, airgaptest.NewStore(t), []pack.Image{img}, pack.Options{Level: "fastest", Proof: &pack.Proof{}})
 	for _, restore := range []bool{false, true} {
-		host := serveWith(t, paths[format.Gzip], restore)
+		host := serveWith(t, restore, paths[format.Gzip])
 		image, err := crane.Pull(host + "/x/y@" + want.String())
 		if err != nil {
 			t.Fatal(err)
@@ -45,7 +45,7 @@ func TestServeRestoredImages(t *testing.T) {
 		}
 	}
 	// Other codecs do not have the layers of the registry.
-	if _, err := crane.Digest(serveWith(t, paths[format.Zstd], true) + "/x/y@" + want.String()); err == nil {
+	if _, err := crane.Digest(serveWith(t, true, paths[format.Zstd]) + "/x/y@" + want.String()); err == nil {
 		t.Error("a .tar.zst has the registry's manifest")
 	}
 	raw, err := os.ReadFile(paths[format.Gzip])
@@ -61,7 +61,7 @@ func TestServeRestoredImages(t *testing.T) {
 	if err := os.WriteFile(changed, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	host := serveWith(t, changed, true)
+	host := serveWith(t, true, changed)
 	if _, err := crane.Digest(host + "/x/y@" + want.String()); err == nil {
 		t.Error("an image is served by the digest of its registry, whose layer is another one")
 	}
@@ -72,16 +72,50 @@ func TestServeRestoredImages(t *testing.T) {
 	if err := airgaptest.ReadWhole(tagged); err != nil {
 		t.Error(err)
 	}
-}
-
-func serveWith(t *testing.T, path string, restore bool) string {
-	t.Helper()
-	a, err := airgap.Open(t.Context(), path)
-	if err != nil {
+	// What cannot be read for a while is served again after that.
+	raw[at+4] ^= 1
+	host = serveWith(t, true, changed)
+	if err := os.Truncate(changed, int64(at)+1); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.Close() })
-	return listen(t, newServer(t, []*airgap.Archive{a}, Options{Dir: t.TempDir(), Limit: 1 << 30, Restore: restore, Log: func(line string) { t.Log(line) }}))
+	if _, err := crane.Digest(host + "/x/y@" + want.String()); err == nil {
+		t.Error("an image is served whose layer cannot be read")
+	}
+	if err := os.WriteFile(changed, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := crane.Digest(host + "/x/y@" + want.String()); err != nil {
+		t.Errorf("the layer can be read again: %v", err)
+	}
+	raw[at+4] ^= 1
+	if err := os.WriteFile(changed, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The stream of another archive is used, in whatever order they are.
+	for _, order := range [][]string{{changed, paths[format.Gzip]}, {paths[format.Gzip], changed}} {
+		image, err := crane.Pull(serveWith(t, true, order...) + "/x/y@" + want.String())
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if err := airgaptest.ReadWhole(image); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func serveWith(t *testing.T, restore bool, paths ...string) string {
+	t.Helper()
+	var archives []*airgap.Archive
+	for _, path := range paths {
+		a, err := airgap.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { a.Close() })
+		archives = append(archives, a)
+	}
+	return listen(t, newServer(t, archives, Options{Dir: t.TempDir(), Limit: 1 << 30, Restore: restore, Log: func(line string) { t.Log(line) }}))
 }
 
 func layerBlob(t *testing.T, image v1.Image) []byte {

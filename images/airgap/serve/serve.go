@@ -77,11 +77,11 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 			return nil, err
 		}
 		attached, kept := s.readAttached(ctx, a), s.readKept(ctx, a)
-		type attachment struct {
+		type subject struct {
 			repository string
 			subject    v1.Hash
 		}
-		done := map[attachment]bool{}
+		done := map[subject]bool{}
 		for _, img := range list {
 			if len(img.Names) == 0 {
 				s.log(fmt.Sprintf("image %s of %s has no name, and is not served", img.ID, a.Path()))
@@ -96,11 +96,9 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 					order = append(order, full)
 				}
 				s.repositories[full].add(img, n, s.log)
-				if err := s.repositories[full].restore(ctx, img, kept[img.Manifest.Digest], s.log); err != nil {
-					return nil, err
-				}
-				if to := (attachment{full, img.Manifest.Digest}); !done[to] {
+				if to := (subject{full, img.Manifest.Digest}); !done[to] {
 					done[to] = true
+					s.repositories[full].restore(ctx, img, kept[img.Manifest.Digest], s.log)
 					s.repositories[full].attach(ctx, a, attached[img.Manifest.Digest], s.log)
 				}
 			}
@@ -197,7 +195,9 @@ type repository struct {
 	referrers map[v1.Hash][]v1.Descriptor
 	manifests map[string]*document // by digest
 	restored  map[*airgap.PackedImage]*document
-	blobs     map[string]*blob // by digest
+	// restoredLayers are the layers of restored images, by their digests in the registry.
+	restoredLayers map[v1.Hash]*restoredLayer
+	blobs          map[string]*blob // by digest
 }
 
 // A document is a manifest or an index.
@@ -220,12 +220,13 @@ type blob struct {
 	digest  v1.Hash
 	archive *airgap.Archive
 	file    string
-	stream  *airgap.GzipStream
+	stream  func() *airgap.GzipStream // nil if no archive has it intact
 }
 
 func newRepository(name string) *repository {
 	return &repository{name: name, images: map[string][]*airgap.PackedImage{}, indexes: map[string][]*airgap.PackedIndex{},
-		tags: map[string]*document{}, referrers: map[v1.Hash][]v1.Descriptor{}, restored: map[*airgap.PackedImage]*document{}, manifests: map[string]*document{}, blobs: map[string]*blob{}}
+		tags: map[string]*document{}, referrers: map[v1.Hash][]v1.Descriptor{}, restored: map[*airgap.PackedImage]*document{},
+		restoredLayers: map[v1.Hash]*restoredLayer{}, manifests: map[string]*document{}, blobs: map[string]*blob{}}
 }
 
 // add adds an image under one of its names.
