@@ -11,7 +11,6 @@ import (
 
 	"github.com/slipway-build/slipway/build/policyfile"
 	"github.com/slipway-build/slipway/images/airgap"
-	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -111,32 +110,6 @@ func (t *trustFlags) add(c *cobra.Command) {
 func (t *trustFlags) policy() (*policy.Policy, error) {
 	p, err := policyfile.Choose(t.file, t.keys, t.identity)
 	return p, usage.Wrap(err)
-}
-
-// require verifies archives if a key or a policy was given. An archive with a problem is an error.
-func (p *Program) require(c *cobra.Command, trust trustFlags, paths []string) error {
-	policy, err := trust.policy()
-	if policy == nil || err != nil {
-		return err
-	}
-	files, err := airgap.ListArchives(paths)
-	if err != nil {
-		return err
-	}
-	return p.watched(c, func(ctx context.Context) error {
-		var errs []error
-		for _, file := range files {
-			r, err := verify.Archive(ctx, file, verify.Options{Policy: policy})
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			for _, problem := range r.Problems {
-				errs = append(errs, fmt.Errorf("%s: %s", r.Path, problem))
-			}
-		}
-		return errors.Join(errs...)
-	})
 }
 
 // nameOf names who signed: by the name in the policy, and for an identity also by the subject and the issuer that are

@@ -58,7 +58,7 @@ registry that limits its rate is asked again later.`,
 			if job.Compression, err = pushCompression(compression); err != nil {
 				return err
 			}
-			if err := p.require(c, trust, words[:len(words)-1]); err != nil {
+			if job.Policy, err = trust.policy(); err != nil {
 				return err
 			}
 			err = p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {

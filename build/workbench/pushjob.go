@@ -14,7 +14,9 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/push"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/attest/carry"
+	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -43,6 +45,8 @@ type PushJob struct {
 	// KeepRegistry keeps the registry as a part of each name: docker.io/rancher/x:v1 becomes
 	// TARGET/docker.io/rancher/x:v1.
 	KeepRegistry bool
+	// Policy is required of all archives, which are verified first, or nil.
+	Policy *policy.Policy
 }
 
 // PushArchives pushes the images of archives to registries. They keep their names without the registry:
@@ -70,14 +74,23 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 	if len(files) == 0 {
 		return nil, usage.Errorf("no archive found in %s", strings.Join(job.Archives, ", "))
 	}
-	var packed []*airgap.PackedImage
-	p := &archivePush{workbench: w, images: push.New(w.Cache, job.Compression), attached: map[*airgap.Archive]map[v1.Hash][]carry.Attachment{}}
+	var archives []*airgap.Archive
 	for _, file := range files {
 		a, err := airgap.Open(ctx, file)
 		if err != nil {
 			return nil, err
 		}
 		defer a.Close()
+		archives = append(archives, a)
+	}
+	if job.Policy != nil {
+		if err := verifyAll(ctx, archives, job.Policy); err != nil {
+			return nil, err
+		}
+	}
+	var packed []*airgap.PackedImage
+	p := &archivePush{workbench: w, images: push.New(w.Cache, job.Compression), attached: map[*airgap.Archive]map[v1.Hash][]carry.Attachment{}}
+	for _, a := range archives {
 		found, err := a.Images(ctx)
 		if err != nil {
 			return nil, err
@@ -122,6 +135,22 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 		return nil
 	})
 	return pushed, err
+}
+
+// verifyAll verifies archives. The error has all problems.
+func verifyAll(ctx context.Context, archives []*airgap.Archive, pol *policy.Policy) error {
+	var errs []error
+	for _, a := range archives {
+		r, err := verify.File(ctx, a.OpenFile(), verify.Options{Policy: pol})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, problem := range r.Problems {
+			errs = append(errs, fmt.Errorf("%s: %s", r.Path, problem))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // rewritten returns the images of targets, but for those whose kept index is pushed.

@@ -117,6 +117,9 @@ func (a *Archive) Close() error {
 // Path returns the path of the archive, or its URL without secrets; of a split archive it is that of the whole.
 func (a *Archive) Path() string { return a.path }
 
+// OpenFile returns the open file, which must not be closed.
+func (a *Archive) OpenFile() *format.File { return a.file }
+
 // Codec returns the compression of the archive.
 func (a *Archive) Codec() format.Codec { return a.codec }
 

@@ -77,14 +77,19 @@ func (r *Report) note(format string, args ...any) {
 //
 // If the archive cannot be read to its end, the report contains the position of the end, and nothing about the rest. An
 // error means that Archive could not do its work: the archive or the checksums cannot be opened, or ctx ended.
-func Archive(ctx context.Context, path string, o Options) (_ *Report, err error) {
-	task := progress.Start(ctx, "verify "+filepath.Base(redact.Text(path)))
-	defer func() { task.Done(err) }()
+func Archive(ctx context.Context, path string, o Options) (*Report, error) {
 	f, err := format.Open(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("verifying archive %s: %w", redact.Text(path), fileop.WithoutPath(err))
 	}
 	defer f.Close()
+	return File(ctx, f, o)
+}
+
+// File is Archive for a file that is open, so that what is used later is what was verified.
+func File(ctx context.Context, f *format.File, o Options) (_ *Report, err error) {
+	task := progress.Start(ctx, "verify "+filepath.Base(f.Name))
+	defer func() { task.Done(err) }()
 	r, err := verify(ctx, f, o, task)
 	if len(f.Files) == 0 && f.Err() != nil {
 		err = f.Err() // of the web server, and not of the archive
