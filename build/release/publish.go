@@ -71,7 +71,8 @@ type publication struct {
 	moving []movingTag
 	// lists are the images of lists that are signed, by digest.
 	lists []string
-	// signatures are those of the images and indexes to send, by their tags in the plan. One of signers must have made each.
+	// signatures are those of the images and indexes to send, by their tags in the plan. One of signers must have made each,
+	// and each signature of a file.
 	signatures map[string][]plan.Signature
 	signers    []sign.Verifier
 	// files are the files of dist/artifacts, with the checksums last.
@@ -106,9 +107,13 @@ func (r *Release) newPublication(ctx context.Context, parts []string) (*publicat
 
 func (p *publication) wants(part string) bool { return slices.Contains(p.parts, part) }
 
+func (p *publication) sendsFiles() bool {
+	return p.wants("artifacts") && len(p.artifactDestinations()) > 0
+}
+
 // gather collects everything to send. It reports everything that is missing, or differs from the report.
 func (p *publication) gather(ctx context.Context) error {
-	files := p.wants("artifacts") && len(p.artifactDestinations()) > 0
+	files := p.sendsFiles()
 	switch {
 	case p.report.Project != "":
 		if err := p.checkInputs(p.report); err != nil {

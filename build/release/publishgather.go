@@ -18,17 +18,22 @@ import (
 // gatherFiles collects the files of the plan in dist/artifacts, and makes OCI artifacts of them for the destinations
 // that require one.
 func (p *publication) gatherFiles(ctx context.Context) error {
-	files, err := p.packaged(ctx)
+	packaged, err := p.packaged()
+	if err == nil {
+		err = p.checkFiles(ctx, packaged)
+	}
 	if err != nil {
 		return err
 	}
-	p.files = files
+	for _, file := range packaged {
+		p.files = append(p.files, p.path(file))
+	}
 	var errs []error
 	for _, d := range p.artifactDestinations() {
 		if d.OCI == "" {
 			continue
 		}
-		o, err := p.ociArtifact(ctx, d, files)
+		o, err := p.ociArtifact(ctx, d, p.files)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))
 			continue
@@ -65,59 +70,6 @@ func (p *publication) ociArtifact(ctx context.Context, to config.Destination, fi
 	}
 	digest, err := artifact.Digest()
 	return push{to: to, ref: ref, artifact: artifact, digest: digest, made: Made{Kind: "release", Name: p.Plan.Project}}, err
-}
-
-// packaged returns the files of the plan in dist/artifacts, with the checksums last. A missing file is an error. A file
-// that differs from the report is an error too, since most names are the same in all releases. Without a report,
-// nothing is compared.
-func (p *publication) packaged(ctx context.Context) ([]string, error) {
-	var (
-		files    []string
-		errs     []error
-		reported = p.report.digests()
-	)
-	add := func(planned string) {
-		made := p.folder.Files(planned)
-		if len(made) == 0 {
-			errs = append(errs, fmt.Errorf("missing %s: run package first", p.path(planned)))
-		}
-		for _, m := range made {
-			file := p.path(m)
-			if slices.Contains(files, file) {
-				continue
-			}
-			files = append(files, file)
-			if p.report.Project == "" {
-				continue
-			}
-			digest, _, err := p.fileDigest(ctx, m)
-			if err == nil && reported[m] != digest.String() {
-				err = fmt.Errorf("%s differs from the output of package for %s %s: run package first", p.relative(m), p.Plan.Project, p.Plan.Release.Version)
-			}
-			errs = append(errs, err)
-		}
-	}
-	signature := map[string]bool{}
-	for _, s := range p.Plan.Signatures() {
-		signature[s.Path] = s.File != ""
-	}
-	// addSigned adds a file, or its parts, each followed by its signature.
-	addSigned := func(planned string) {
-		add(planned)
-		if !signature[plan.SignatureOf(planned)] {
-			return
-		}
-		for _, m := range p.folder.Files(planned) {
-			add(plan.SignatureOf(m))
-		}
-	}
-	for _, f := range p.Plan.Artifacts() {
-		addSigned(f.Path)
-	}
-	for _, s := range p.Plan.Checksums {
-		addSigned(s.Output)
-	}
-	return files, errors.Join(errs...)
 }
 
 // checkPackaged returns an error if archives in dist/artifacts contain other images than those to publish under the

@@ -292,18 +292,21 @@ func (r *Release) attachment(ctx context.Context, t signed, subject v1.Descripto
 	return attachment, nil
 }
 
-// openSignatures finds the signatures of images and indexes to send, and reads the key that they must be of.
+// openSignatures finds the signatures of images and indexes to send, and reads the key that they, and those of files, must
+// be of.
 func (p *publication) openSignatures() (err error) {
-	if p.full.Sign == nil || len(p.registryDestinations()) == 0 || !p.wants("images") && !p.wants("index") {
+	if p.full.Sign == nil {
 		return nil
 	}
 	p.signatures = map[string][]plan.Signature{}
-	for _, s := range p.full.Signatures() {
-		if s.Ref != "" {
-			p.signatures[s.Ref] = append(p.signatures[s.Ref], s)
+	if len(p.registryDestinations()) > 0 && (p.wants("images") || p.wants("index")) {
+		for _, s := range p.full.Signatures() {
+			if s.Ref != "" {
+				p.signatures[s.Ref] = append(p.signatures[s.Ref], s)
+			}
 		}
 	}
-	if len(p.signatures) > 0 {
+	if len(p.signatures) > 0 || p.signsFiles() && p.sendsFiles() {
 		p.signers, err = p.trusted()
 	}
 	return err

@@ -160,6 +160,10 @@ func TestAReleaseSignedWithAnIdentity(t *testing.T) {
 	if err := r.verify(); err == nil || !strings.Contains(err.Error(), "not by other@example.com") {
 		t.Errorf("another identity: %v", err)
 	}
+	err := r.open().Run(t.Context(), plan.Selection{Verb: "publish", Parts: []string{"artifacts"}})
+	if want := "acme-images.linux-amd64.tar.zst: it is signed by"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("publishing files of another identity: %v, want %q", err, want)
+	}
 }
 
 func TestKeysOfSignedReleases(t *testing.T) {
