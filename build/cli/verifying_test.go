@@ -94,6 +94,28 @@ func TestAirgapVerifyChecksProof(t *testing.T) {
 	}
 }
 
+// compiled compiles slipway into dir, and returns its path.
+func compiled(t *testing.T, dir string) string {
+	t.Helper()
+	slipway := filepath.Join(dir, "slipway")
+	build := exec.CommandContext(t.Context(), imagetest.Program(t, "go"), "build", "-o", slipway, "./cmd/slipway")
+	build.Dir = filepath.Join("..", "..")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return slipway
+}
+
+// namespaces returns the path of unshare, which makes network namespaces.
+func namespaces(t *testing.T) string {
+	t.Helper()
+	unshare := imagetest.Program(t, "unshare")
+	if out, err := exec.CommandContext(t.Context(), unshare, "-n", "true").CombinedOutput(); err != nil {
+		testfile.Missing(t, "unshare -n fails: %v\n%s", err, out)
+	}
+	return unshare
+}
+
 // On a host without a network, in a folder with nothing but the archive, the operator's key says all. cosign, with what
 // tar unpacks, says who signed the manifests.
 func TestVerifyOffline(t *testing.T) {
@@ -102,16 +124,7 @@ func TestVerifyOffline(t *testing.T) {
 	}
 	dir := t.TempDir()
 	archive := signedArchive(t, dir)
-	slipway := filepath.Join(dir, "slipway")
-	build := exec.CommandContext(t.Context(), imagetest.Program(t, "go"), "build", "-o", slipway, "./cmd/slipway")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	unshare := imagetest.Program(t, "unshare")
-	if out, err := exec.CommandContext(t.Context(), unshare, "-n", "true").CombinedOutput(); err != nil {
-		testfile.Missing(t, "unshare -n fails: %v\n%s", err, out)
-	}
+	slipway, unshare := compiled(t, dir), namespaces(t)
 	empty := t.TempDir()
 	if err := os.Rename(archive, filepath.Join(empty, "images.tar.zst")); err != nil {
 		t.Fatal(err)
@@ -151,5 +164,55 @@ func TestVerifyOffline(t *testing.T) {
 	}
 	if out, err := verify(other); err == nil {
 		t.Errorf("cosign with another key:\n%s", out)
+	}
+}
+
+// A mirror on a host without a network gets its images and their signatures from an archive. slipway and cosign verify
+// them there.
+func TestVerifyMirrorOffline(t *testing.T) {
+	if runtime.GOOS != "linux" || testing.Short() {
+		t.Skip("compiles slipway, and makes a network namespace of Linux")
+	}
+	dir := t.TempDir()
+	private, public := keyPair(1)
+	_, other := keyPair(2)
+	testfile.Write(t, filepath.Join(dir, "release.key"), private)
+	testfile.Write(t, filepath.Join(dir, "release.pub"), public)
+	testfile.Write(t, filepath.Join(dir, "other.pub"), other)
+	testfile.Write(t, filepath.Join(dir, "registry.yml"), "version: 0.1\nstorage: {filesystem: {rootdirectory: registry}}\nhttp: {addr: \"127.0.0.1:5000\"}\n")
+	ref := imagetest.Registry(t) + "/team/app:v1"
+	imagetest.Push(t, ref, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/app": imagetest.Words(1, 100_000)})))
+	env := map[string]string{"SLIPWAY_CACHE": t.TempDir(), "PROGRESS": "none"}
+	for _, args := range [][]string{
+		{"image", "sign", "--key", filepath.Join(dir, "release.key"), ref},
+		{"airgap", "pack", "--layers", "original", "--sign-key", filepath.Join(dir, "release.key"), "-o", filepath.Join(dir, "images.tar.zst"), ref},
+	} {
+		if status, stdout, stderr := run(t, env, args...); status != 0 {
+			t.Fatalf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
+		}
+	}
+	compiled(t, dir)
+	imagetest.Program(t, "cosign")
+	imagetest.Program(t, "docker-registry")
+	imagetest.Program(t, "ip")
+	const script = `
+ip link set lo up
+docker-registry serve registry.yml >registry.log 2>&1 &
+trap 'kill $!' EXIT
+until (exec 3<>/dev/tcp/127.0.0.1/5000) 2>/dev/null; do kill -0 $!; sleep 0.1; done
+mirrored=127.0.0.1:5000/mirror/team/app:v1
+./slipway airgap push --key release.pub images.tar.zst 127.0.0.1:5000/mirror
+./slipway image verify --key release.pub $mirrored
+cosign verify --key release.pub --insecure-ignore-tlog $mirrored
+for program in './slipway image' 'cosign'; do
+  if $program verify --key other.pub $mirrored; then echo "$program: verified with another key"; exit 1; fi
+done
+echo all is as expected
+`
+	cmd := exec.CommandContext(t.Context(), namespaces(t), "-n", "bash", "-euc", script)
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "OTEL_TRACES_EXPORTER=none"}
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "all is as expected\n") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
