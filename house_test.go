@@ -112,7 +112,7 @@ var packages = map[string][]string{
 	"images/airgap/verify": {"images", "images/airgap/format", "images/attest/policy", "images/attest/proof", "internal/fileop", "internal/redact", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
 	"images/airgap/delta": {"images/airgap/delta/bindiff", "images/airgap/delta/content", "images/airgap/delta/deflate", "images/airgap/format", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/gearhash",
-		"internal/regular", "internal/sniff", "internal/streams", "progress"},
+		"internal/redact", "internal/regular", "internal/sniff", "internal/streams", "progress"},
 	"images/airgap/delta/bindiff": {"images/zstd"},
 	"images/airgap/delta/deflate": {},
 	"images/airgap/delta/content": {"images/airgap/format", "internal/gearhash", "internal/streams"},

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/images/airgap/delta"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -18,7 +19,7 @@ func (p *Program) diffCommand() *cobra.Command {
 		Short: "Write the difference between an old and a new archive",
 		Long: `Diff writes a delta. Apply recreates the new archive, byte for byte, from the old archive
 and the delta. The delta of a patch release is about as large as what changed in the files
-of its layers. Both archives must have the same format.
+of its layers. Both archives must have the same format. They may be https:// URLs.
 
 To recreate a .tar.zst or .tar.gz, apply compresses the changed layers again, with the same
 version of the encoder. Other versions of Slipway may refuse the delta. With --portable, any version
@@ -32,7 +33,7 @@ can apply it, and it is larger: it contains the changed layers compressed.`,
 			made = fmt.Sprintf(", and %s are made of its content", progress.FormatBytes(r.Made))
 		}
 		return fmt.Sprintf("%s: %s, in place of %s; %s are taken from %s%s\n", output, progress.FormatBytes(r.Size),
-			progress.FormatBytes(r.New.Size), progress.FormatBytes(r.Copied), words[0], made), err
+			progress.FormatBytes(r.New.Size), progress.FormatBytes(r.Copied), redact.Text(words[0]), made), err
 	})
 	c.Flags().BoolVar(&opts.Portable, "portable", false, "write a delta that any version of Slipway can apply")
 	return c
@@ -44,9 +45,10 @@ func (p *Program) applyCommand() *cobra.Command {
 		Short: "Recreate a new archive from an old one and a delta",
 		Long: `Apply recreates the new archive, byte for byte, and checks its SHA-256. It refuses an old
 archive that is damaged, or not the one that the delta was made for, before it writes
-anything.`,
-		Args:    cobra.ExactArgs(2),
-		Example: examples("slipway airgap apply v1.34.1/images.tar.zst images.delta -o images.tar.zst"),
+anything. OLD and DELTA may be https:// URLs.`,
+		Args: cobra.ExactArgs(2),
+		Example: examples("slipway airgap apply v1.34.1/images.tar.zst images.delta -o images.tar.zst",
+			"slipway airgap apply images.tar.zst https://example.com/v1.34.2/images.delta -o images.tar.zst"),
 	}, "archive to write", func(ctx context.Context, words []string, output string) (string, error) {
 		r, err := delta.Apply(ctx, words[0], words[1], output)
 		return fmt.Sprintf("%s: %s, sha256:%s\n", output, progress.FormatBytes(r.New.Size), r.New.SHA256), err

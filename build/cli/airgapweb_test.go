@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // The airgap commands take the URL of an archive for its path, and print no password in it.
@@ -29,6 +30,12 @@ func TestArchivesByURL(t *testing.T) {
 	url := strings.Replace(server.URL, "//", "//user:hunter2secret@", 1) + "/" + filepath.Base(archive)
 	dir := t.TempDir()
 	env := map[string]string{"SLIPWAY_CACHE": t.TempDir(), "PROGRESS": "plain"}
+	old, delta := filepath.Join(filepath.Dir(archive), "old"), filepath.Join(filepath.Dir(archive), "images.delta")
+	testfile.Write(t, old, "not an archive")
+	if status, _, stderr := run(t, env, "airgap", "diff", old, archive, "-o", delta); status != 0 {
+		t.Fatal(stderr)
+	}
+	beside := func(file string) string { return strings.TrimSuffix(url, filepath.Base(archive)) + filepath.Base(file) }
 	_, listed, _ := run(t, env, "airgap", "ls", archive)
 	image := strings.Fields(strings.Split(listed, "\n")[1])[1]
 	for _, args := range [][]string{
@@ -38,6 +45,8 @@ func TestArchivesByURL(t *testing.T) {
 		{"airgap", "slice", url, "--images", image, "-o", filepath.Join(dir, "slice.tar.zst")},
 		{"airgap", "push", url, imagetest.Registry(t) + "/mirror"},
 		{"airgap", "sbom", url, "-o", filepath.Join(dir, "sbom.json")},
+		{"airgap", "diff", beside(old), url, "-o", filepath.Join(dir, "delta")},
+		{"airgap", "apply", beside(old), beside(delta), "-o", filepath.Join(dir, "new.tar.zst")},
 	} {
 		status, stdout, stderr := run(t, env, args...)
 		if status != 0 || strings.Contains(stdout+stderr, "hunter2") {

@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"io"
 	"math/bits"
 	"slices"
@@ -90,7 +91,7 @@ func (c *chunker) next(pos int64) ([]byte, error) {
 		c.at = pos
 		c.buf = c.buf[:min(int64(cap(c.buf)), c.file.Size()-pos)]
 		if !format.ReadFullAt(c.file, c.buf, pos) {
-			return nil, io.ErrUnexpectedEOF
+			return nil, cmp.Or(c.file.Err(), io.ErrUnexpectedEOF)
 		}
 	}
 	b := c.buf[pos-c.at:][:size]

@@ -1,6 +1,7 @@
 package delta
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -46,13 +48,13 @@ type Options struct {
 }
 
 // Write writes a delta to path. With the file old and the delta, Apply restores the file new. Any
-// two files have a delta, and either may be split. Two archives of different codecs have no bytes
-// in common, and are an error.
+// two files have a delta, and either may be split, or on a web server. Two archives of different
+// codecs have no bytes in common, and are an error.
 //
 // The delta depends only on the content and names of the two files. Write applies it before it
 // renames it to path.
 func Write(ctx context.Context, old, new, path string, opts Options) (_ Result, err error) {
-	task := progress.Start(ctx, "compare "+filepath.Base(new))
+	task := progress.Start(ctx, "compare "+format.Base(new))
 	defer func() { task.Done(err) }()
 	d, err := diff(ctx, old, new, path, opts, task)
 	if err != nil {
@@ -62,12 +64,12 @@ func Write(ctx context.Context, old, new, path string, opts Options) (_ Result, 
 }
 
 func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options, task *progress.Task) (_ *delta, err error) {
-	old, err := openNamed(oldPath)
+	old, err := openNamed(ctx, oldPath)
 	if err != nil {
 		return nil, err
 	}
 	defer old.Close()
-	new, err := openNamed(newPath)
+	new, err := openNamed(ctx, newPath)
 	if err != nil {
 		return nil, err
 	}
@@ -157,32 +159,32 @@ func try(ctx context.Context, path, final string, d *delta, old io.ReaderAt, tas
 // Apply writes the file new from the file old and the delta at path. It checks the delta, and then
 // the SHA-256 of old, before it writes anything. The result is renamed to new, and replaces an
 // existing file, once its SHA-256 is that of the file for which the delta was made. old may be
-// split, and may be the same path as new.
+// split, and may be the same path as new. old and path may be URLs.
 func Apply(ctx context.Context, old, path, new string) (_ Result, err error) {
-	task := progress.Start(ctx, "apply "+filepath.Base(path))
+	task := progress.Start(ctx, "apply "+format.Base(path))
 	defer func() { task.Done(err) }()
 	d, err := apply(ctx, old, path, new, task)
 	if err != nil {
-		return Result{}, fmt.Errorf("applying delta %s: %w", path, err)
+		return Result{}, fmt.Errorf("applying delta %s: %w", redact.Text(path), err)
 	}
 	return d.result(), nil
 }
 
 func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progress.Task) (*delta, error) {
-	f, err := openNamed(deltaPath)
+	f, err := openNamed(ctx, deltaPath)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	d, err := readDelta(ctx, f, f.Size())
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(f.Err(), err)
 	}
 	if err := errors.Join(notOver(newPath, f), d.checkEncoders()); err != nil {
 		return nil, err
 	}
 	task.SetTotal(d.Old.Size + d.New.Size)
-	old, err := openNamed(oldPath)
+	old, err := openNamed(ctx, oldPath)
 	if err != nil {
 		return nil, err
 	}
@@ -243,14 +245,14 @@ func fileID(ctx context.Context, f *format.File, task *progress.Task) (FileID, e
 	if err != nil {
 		return FileID{}, fmt.Errorf("reading %s: %w", f.Name, err)
 	}
-	return FileID{filepath.Base(f.Name), n, hex.EncodeToString(sum.Sum(nil))}, nil
+	return FileID{format.Base(f.Name), n, hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
-// openNamed opens a file. Its errors name the file.
-func openNamed(path string) (*format.File, error) {
-	f, err := format.OpenFile(path)
+// openNamed opens a file, on disk or on a web server. Its errors name the file.
+func openNamed(ctx context.Context, path string) (*format.File, error) {
+	f, err := format.Open(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", path, fileop.WithoutPath(err))
+		return nil, fmt.Errorf("opening %s: %w", redact.Text(path), fileop.WithoutPath(err))
 	}
 	return f, nil
 }

@@ -2,12 +2,13 @@ package delta
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/progress"
@@ -54,7 +55,7 @@ func readChunks(ctx context.Context, old *format.File, task *progress.Task) (*kn
 		pos += int64(len(chunk))
 		task.Add(len(chunk))
 	}
-	k.id = FileID{filepath.Base(old.Name), old.Size(), hex.EncodeToString(sum.Sum(nil))}
+	k.id = FileID{format.Base(old.Name), old.Size(), hex.EncodeToString(sum.Sum(nil))}
 	return k, nil
 }
 
@@ -127,6 +128,9 @@ func (k *knownChunks) extend(ctx context.Context, new *format.File, run copiedRu
 	return run, nil
 }
 
+// errChanged is the error for a file on disk that does not have the bytes that it had.
+var errChanged = errors.New("the file changed meanwhile")
+
 // both reads size bytes of each file. The slices are valid until the next call.
 func (k *knownChunks) both(ctx context.Context, new *format.File, oldAt, newAt, size int64) (a, b []byte, err error) {
 	if err := context.Cause(ctx); err != nil {
@@ -137,10 +141,10 @@ func (k *knownChunks) both(ctx context.Context, new *format.File, oldAt, newAt, 
 	}
 	a, b = k.buf[:size], k.buf[size:2*size]
 	if !format.ReadFullAt(k.old, a, oldAt) {
-		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", k.old.Name, oldAt)
+		return nil, nil, fmt.Errorf("reading %s at byte %d: %w", k.old.Name, oldAt, cmp.Or(k.old.Err(), errChanged))
 	}
 	if !format.ReadFullAt(new, b, newAt) {
-		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", new.Name, newAt)
+		return nil, nil, fmt.Errorf("reading %s at byte %d: %w", new.Name, newAt, cmp.Or(new.Err(), errChanged))
 	}
 	return a, b, nil
 }

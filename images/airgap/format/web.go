@@ -5,32 +5,48 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
+	"path"
+	"path/filepath"
+	"strings"
 
 	"github.com/slipway-build/slipway/internal/ranges"
 )
 
 // Open opens a file as OpenFile does, or the file at an http:// or https:// URL, which may be split, too. A file of a
 // web server is read by ranges, while ctx is valid.
-func Open(ctx context.Context, path string) (*File, error) {
-	if !ranges.IsURL(path) {
-		return OpenFile(path)
+func Open(ctx context.Context, file string) (*File, error) {
+	if !ranges.IsURL(file) {
+		return OpenFile(file)
 	}
-	whole, _, isPart := PartOf(path)
+	whole, _, isPart := PartOf(file)
 	if !isPart {
-		one, err := ranges.Open(ctx, path)
+		one, err := ranges.Open(ctx, file)
 		if err == nil {
 			return &File{Name: one.Name(), parts: []part{one}, ends: []int64{one.Size()}}, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		w, partsErr := openWebParts(ctx, path)
+		w, partsErr := openWebParts(ctx, file)
 		if errors.Is(partsErr, errNoParts) {
 			return nil, err
 		}
 		return w, partsErr
 	}
 	return openWebParts(ctx, whole)
+}
+
+// Base returns the last element of the path of a file on disk, or of its URL without the query.
+func Base(file string) string {
+	if !ranges.IsURL(file) {
+		return filepath.Base(file)
+	}
+	u, err := url.Parse(file)
+	if err != nil || strings.Trim(u.Path, "/") == "" {
+		return "the file of a web server"
+	}
+	return path.Base(u.Path)
 }
 
 // WebState identifies the content of a file of a web server as far as the server does, and is empty for a file on disk.
