@@ -180,10 +180,11 @@ func (r *Release) sign(ctx context.Context) (err error) {
 	err = parallel.Each(ctx, len(things), r.options.Jobs, func(i int) error {
 		t := things[i]
 		if !r.hasSigned(ctx, before, t, by) {
-			if err := r.signOne(ctx, signing, t); err != nil {
+			bundle, err := r.signOne(ctx, signing, t)
+			if err != nil {
 				return err
 			}
-			if err := r.noteSigned(ctx, before, t, by); err != nil {
+			if err := r.noteSigned(ctx, before, t, by, bundle); err != nil {
 				return err
 			}
 		}
@@ -195,35 +196,33 @@ func (r *Release) sign(ctx context.Context) (err error) {
 	return r.rememberSigned(before)
 }
 
-// signOne writes a signature, unless the file has a valid one.
-func (r *Release) signOne(ctx context.Context, signing *proof.Signing, t signed) error {
-	var bundle []byte
+// signOne writes a signature, unless the file has a valid one, and returns it.
+func (r *Release) signOne(ctx context.Context, signing *proof.Signing, t signed) (bundle []byte, err error) {
 	at := r.path(t.Path)
-	err := ctx.Err()
 	switch {
-	case err != nil:
+	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	case t.File != "":
 		bundle, err = signing.File(ctx, r.path(t.what), t.digest, at)
 	case t.Simple:
 		ref, parseErr := images.ParseReference(t.Ref)
 		if parseErr != nil {
-			return parseErr
+			return nil, parseErr
 		}
 		bundle, err = signing.Simple(ctx, ref.Context(), t.digest, at)
 	case t.Statement != "" || t.SBOM.Output != "":
 		made, readErr := r.stated(t)
 		if readErr != nil {
-			return readErr
+			return nil, readErr
 		}
 		bundle, err = signing.Attestation(ctx, made, at)
 	default:
 		bundle, err = signing.Image(ctx, t.digest, at)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", t.what, err)
+		return nil, fmt.Errorf("%s: %w", t.what, err)
 	}
-	return output.WriteFile(at, bundle)
+	return bundle, output.WriteFile(at, bundle)
 }
 
 // verifySignatures checks the signatures of the plan. verifyNames and lookUp report what is not in reported, unless that

@@ -2,7 +2,9 @@ package release
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"sync"
 )
@@ -45,11 +47,18 @@ func (r *Release) hasSigned(ctx context.Context, before *signedBefore, t signed,
 	return true
 }
 
-// noteSigned remembers that the file of a signature is valid.
-func (r *Release) noteSigned(ctx context.Context, before *signedBefore, t signed, hint string) error {
+// noteSigned remembers that bundle, the file of a signature, is valid.
+func (r *Release) noteSigned(ctx context.Context, before *signedBefore, t signed, hint string, bundle []byte) error {
 	hash, err := r.signedHash(ctx, t, hint)
 	if err != nil {
 		return err
+	}
+	written, _, err := r.fileDigest(ctx, t.Path)
+	if err != nil {
+		return err
+	}
+	if want := fmt.Sprintf("%x", sha256.Sum256(bundle)); written.Hex != want {
+		return fmt.Errorf("%s was changed while it was written: its SHA-256 is %s instead of %s", r.relative(t.Path), written.Hex, want)
 	}
 	before.mu.Lock()
 	defer before.mu.Unlock()

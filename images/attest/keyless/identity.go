@@ -83,8 +83,8 @@ func (v *Verifier) String() string {
 	return v.identity.String()
 }
 
-// Accept returns an error unless a certificate is of the identity, and of a Fulcio of the root when its validity began. It
-// is for those who sign, before anything is published.
+// Accept returns an error unless a certificate is of the identity, of a Fulcio of the root when its validity began, and
+// promised by a log of certificates if the root has one. It is for those who sign, before anything is published.
 func (v *Verifier) Accept(c *x509.Certificate) error {
 	claimed, err := claims(c)
 	if err != nil {
@@ -93,8 +93,11 @@ func (v *Verifier) Accept(c *x509.Certificate) error {
 	if err := v.named(claimed); err != nil {
 		return err
 	}
-	_, err = (&signed{certificate: c}).chains(v.root, c.NotBefore)
-	return err
+	chains, err := (&signed{certificate: c}).chains(v.root, c.NotBefore)
+	if err != nil {
+		return err
+	}
+	return promised(v.root, chains)
 }
 
 // named returns an error unless a claimed identity is the one of v.

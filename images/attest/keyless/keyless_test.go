@@ -2,6 +2,7 @@ package keyless_test
 
 import (
 	"context"
+	"crypto/x509"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -243,5 +244,26 @@ func TestBundlesOfCosign(t *testing.T) {
 	}
 	if err := verify(t, raw, content, verifier(t, s.Root("tsa", "rekor", "ctlog"), known)); err != nil {
 		t.Error(err)
+	}
+}
+
+// Those who sign refuse a certificate that no log of the root has promised to contain.
+func TestAcceptNeedsAPromise(t *testing.T) {
+	s, other := keylesstest.Start(t), keylesstest.Start(t)
+	raw, err := sign.ParseBundle(message(t, signer(t, s, services{tsa: true})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := x509.ParseCertificate(raw.Content().GetVerificationMaterial().GetCertificate().GetRawBytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := fields(t, s.Root("tsa", "ctlog"))
+	if err := verifier(t, encoded(t, root), known)[0].(*keyless.Verifier).Accept(certificate); err != nil {
+		t.Error(err)
+	}
+	root["ctlogs"] = fields(t, other.Root("tsa", "ctlog"))["ctlogs"]
+	if err := verifier(t, encoded(t, root), known)[0].(*keyless.Verifier).Accept(certificate); err == nil || !strings.Contains(err.Error(), "its certificate: ") {
+		t.Errorf("a log that the root does not have: error %v", err)
 	}
 }

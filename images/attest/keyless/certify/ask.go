@@ -87,10 +87,29 @@ func (c call) once(ctx context.Context) (answer []byte, again bool, err error) {
 		return nil, httpretry.TemporaryError(err), err
 	case len(answer) > maxAnswer:
 		return nil, false, fmt.Errorf("the answer has more than %d bytes", maxAnswer)
+	case response.StatusCode == http.StatusConflict:
+		return nil, false, &conflict{sameHost(response), c.refusal(response.Status, answer)}
 	case response.StatusCode != http.StatusOK && response.StatusCode != http.StatusCreated:
 		return nil, httpretry.TemporaryStatus(response.StatusCode), errors.New(c.refusal(response.Status, answer))
 	}
 	return answer, false, nil
+}
+
+// A conflict is the error for something that a service has already.
+type conflict struct {
+	location string // the address of what it has, or ""
+	text     string
+}
+
+func (c *conflict) Error() string { return c.text }
+
+// sameHost returns the address that an answer refers to, if the service itself has it.
+func sameHost(response *http.Response) string {
+	at, err := response.Location()
+	if asked := response.Request.URL; err != nil || at.Scheme != asked.Scheme || at.Host != asked.Host {
+		return ""
+	}
+	return at.String()
 }
 
 // isLoopback reports whether a host is this machine.

@@ -67,6 +67,37 @@ func TestOneCertificateForManySignatures(t *testing.T) {
 	}
 }
 
+// If the answer of Rekor is lost, the same proposal is a conflict: the entry is taken from where the answer says, on the
+// same host.
+func TestALostAnswerOfRekor(t *testing.T) {
+	s := keylesstest.Start(t)
+	s.Lost.Store(1)
+	o := Options{Fulcio: s.Fulcio, Rekor: s.Rekor, Token: always(keylesstest.Token(time.Hour))}
+	signer, err := NewSigner(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sign.SignMessage(t.Context(), signer, sign.Bytes([]byte("content")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Entries.Load(); n != 2 || !strings.Contains(string(raw), `"tlogEntries"`) {
+		t.Errorf("%d requests; the bundle is %s", n, raw)
+	}
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			t.Error("another host was asked for the entry")
+		}
+		w.Header().Set("Location", strings.Replace("http://"+r.Host, "127.0.0.1", "localhost", 1)+"/api/v1/log/entries/1")
+		http.Error(w, "it exists", http.StatusConflict)
+	}))
+	defer elsewhere.Close()
+	o.Rekor = elsewhere.URL
+	if err := signWith(t, o); err == nil || !strings.Contains(err.Error(), "409 Conflict: it exists") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestRefusedTokens(t *testing.T) {
 	s := keylesstest.Start(t)
 	valid := keylesstest.Token(time.Hour)

@@ -56,13 +56,18 @@ type addedEntry struct {
 	} `json:"verification"`
 }
 
-// logEntry adds the signature of a bundle to a Rekor, and returns the entry with its proof.
+// logEntry adds the signature of a bundle to a Rekor, and returns the entry with its proof. If the Rekor has it, because
+// the answer to an earlier request was lost, that entry is returned.
 func logEntry(ctx context.Context, rekor string, b *bundlepb.Bundle, certificate *x509.Certificate) (*rekorpb.TransparencyLogEntry, error) {
 	body, err := proposal(b, certificate)
 	if err != nil {
 		return nil, err
 	}
 	answer, err := ask(ctx, call{address: strings.TrimSuffix(rekor, "/") + "/api/v1/log/entries", mediaType: "application/json", body: body})
+	var there *conflict
+	if errors.As(err, &there) && there.location != "" {
+		answer, err = ask(ctx, call{address: there.location})
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package keylesstest
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
@@ -10,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 )
@@ -20,15 +22,39 @@ var other = sha256.Sum256([]byte("\x00other"))
 // entryID is the ID of the entry that is added, by which the answer and its ETag name it.
 const entryID = "24296fb24b8ad77a"
 
-// add answers a request to add an entry. The log has two entries then.
+var errAdded = errors.New("an equivalent entry already exists in the transparency log")
+
+// add answers a request to add an entry. The log has two entries then. An entry that it has added before is a conflict.
 func (s *Services) add(r *http.Request) ([]byte, error) {
 	s.Entries.Add(1)
+	raw, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if bytes.Equal(raw, s.proposal) {
+		return nil, errAdded
+	}
+	answer, err := s.entry(raw)
+	if err != nil {
+		return nil, err
+	}
+	s.proposal, s.answer = raw, answer
+	if s.Lost.Add(-1) >= 0 {
+		return nil, errUnavailable
+	}
+	return answer, nil
+}
+
+// entry returns the answer to a proposal.
+func (s *Services) entry(proposal []byte) ([]byte, error) {
 	var proposed struct {
 		Kind       string          `json:"kind"`
 		APIVersion string          `json:"apiVersion"`
 		Spec       json.RawMessage `json:"spec"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&proposed); err != nil {
+	if err := json.Unmarshal(proposal, &proposed); err != nil {
 		return nil, err
 	}
 	body, err := canonical(proposed.Kind, proposed.Spec)

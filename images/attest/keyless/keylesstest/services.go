@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -46,12 +47,16 @@ type Services struct {
 	Entries atomic.Int64
 	// Failing is how many of the next requests to Fulcio are answered with status 503.
 	Failing atomic.Int64
+	// Lost is how many of the next entries Rekor adds without an answer.
+	Lost atomic.Int64
 
-	t          testing.TB
-	root       certified
-	fulcio     certified
-	tsa        certified
-	log, ctlog *ecdsa.PrivateKey
+	mu               sync.Mutex
+	proposal, answer []byte // of the entry that Rekor added last
+	t                testing.TB
+	root             certified
+	fulcio           certified
+	tsa              certified
+	log, ctlog       *ecdsa.PrivateKey
 }
 
 // certified is a key with its certificate.
@@ -82,8 +87,12 @@ func Start(t testing.TB) *Services {
 			raw, err := answer(r)
 			if err != nil {
 				status := http.StatusBadRequest
-				if err == errUnavailable {
+				switch err {
+				case errUnavailable:
 					status = http.StatusServiceUnavailable
+				case errAdded:
+					w.Header().Set("Location", "/api/v1/log/entries/"+entryID)
+					status = http.StatusConflict
 				}
 				// Fulcio repeats nothing of the token; a proxy may.
 				http.Error(w, err.Error()+" "+r.Header.Get("Authorization"), status)
@@ -99,6 +108,11 @@ func Start(t testing.TB) *Services {
 			w.Write(raw) // ignore error: the client reports it
 		})
 	}
+	mux.HandleFunc("GET /api/v1/log/entries/"+entryID, func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		w.Write(s.answer) // ignore error: the client reports it
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.Fulcio, s.TSA, s.Rekor = server.URL, server.URL+"/api/v1/timestamp", server.URL
