@@ -108,6 +108,18 @@ func (a *Archive) FrameOf(f File) (Frame, bool) {
 	return out, true
 }
 
+// Frames returns the positions of all frames. A plain tar is one, and so is an archive without an index, whose size as a
+// tar is not known; it is 0 then.
+func (a *Archive) Frames() []format.Span {
+	switch {
+	case a.index != nil:
+		return a.index.Frames
+	case a.codec == format.Tar:
+		return []format.Span{{Size: a.size, TarSize: a.size}}
+	}
+	return []format.Span{{Size: a.size}}
+}
+
 // Section returns a reader of bytes of the archive as they are on disk.
 func (a *Archive) Section(offset, size int64) *io.SectionReader {
 	return io.NewSectionReader(a.file, offset, size)

@@ -59,6 +59,8 @@ type madeRun struct {
 	// encoder goes on after the run before it.
 	Window    int64 `json:"window,omitempty"`
 	Continued bool  `json:"continued,omitempty"`
+
+	tar int64 // offset of its content in the tar of NEW, which the recipe lacks
 }
 
 // segmentEncoder is the name of the encoder of the segments of zstd frames.

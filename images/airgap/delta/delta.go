@@ -56,14 +56,17 @@ type Options struct {
 func Write(ctx context.Context, old, new, path string, opts Options) (_ Result, err error) {
 	task := progress.Start(ctx, "compare "+format.Base(new))
 	defer func() { task.Done(err) }()
-	d, err := diff(ctx, old, new, path, opts, task)
+	d, err := diff(ctx, old, new, path, opts, task, func(d *delta, old, new *format.File) error {
+		return d.commit(ctx, old, new, path, task)
+	})
 	if err != nil {
 		return Result{}, fmt.Errorf("writing delta %s: %w", path, err)
 	}
 	return d.result(), nil
 }
 
-func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options, task *progress.Task) (_ *delta, err error) {
+// diff makes a delta, which finish writes. If finish fails because of the content of a file, it is called again.
+func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options, task *progress.Task, finish func(d *delta, old, new *format.File) error) (_ *delta, err error) {
 	old, err := openNamed(ctx, oldPath)
 	if err != nil {
 		return nil, err
@@ -103,7 +106,7 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options,
 	defer closeContent()
 	tried := err == nil
 	if tried {
-		err = d.commit(ctx, old, new, deltaPath, task)
+		err = finish(d, old, new)
 	}
 	if err == nil || tried && len(d.Made) == 0 || !ofContent(ctx, err) {
 		return d, err
@@ -112,7 +115,7 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options,
 	progress.Warn(ctx, fmt.Sprintf("%s holds changed layers whole, because their files cannot be compared: %v", filepath.Base(deltaPath), err))
 	task.SetTotal(old.Size() + 4*new.Size())
 	*d = plain
-	return d, d.commit(ctx, old, new, deltaPath, task)
+	return d, finish(d, old, new)
 }
 
 // ofContent reports whether err says that content is damaged: the work was not interrupted, and no file failed.

@@ -88,6 +88,15 @@ func (d *delta) result() Result {
 
 // write writes the delta to a temporary file. It reads the patches, if there are any, and the added bytes of NEW.
 func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *format.File) (err error) {
+	f, err := temp.OpenAt(0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.encode(ctx, f, new, new), f.Close())
+}
+
+// encode writes the delta to w. added has the bytes of new.
+func (d *delta) encode(ctx context.Context, w io.Writer, new *format.File, added io.ReaderAt) error {
 	recipe, err := json.Marshal(d)
 	if err != nil {
 		return err
@@ -95,37 +104,32 @@ func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *format.Fi
 	if err := checkRecipe(recipe); err != nil {
 		return err
 	}
-	f, err := temp.OpenAt(0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
 	sum := sha256.New()
-	w := io.MultiWriter(f, sum)
+	summed := io.MultiWriter(w, sum)
 	head := append([]byte(deltaMagic), make([]byte, 8)...)
 	binary.LittleEndian.PutUint32(head[len(deltaMagic):], d.version())
 	binary.LittleEndian.PutUint32(head[len(deltaMagic)+4:], uint32(len(recipe)))
-	if _, err := w.Write(append(head, recipe...)); err != nil {
+	if _, err := summed.Write(append(head, recipe...)); err != nil {
 		return err
 	}
 	if n := d.patchSize(); n > 0 {
-		if _, err := io.Copy(w, streams.WithContext(ctx, streams.Exactly(io.NewSectionReader(d.patches, 0, n), n))); err != nil {
+		if _, err := io.Copy(summed, streams.WithContext(ctx, streams.Exactly(io.NewSectionReader(d.patches, 0, n), n))); err != nil {
 			return err
 		}
 	}
-	if err := d.writeAdded(ctx, w, new); err != nil {
-		return err
-	}
-	_, err = f.Write(sum.Sum(nil))
-	return err
-}
-
-// writeAdded compresses the added bytes of NEW.
-func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *format.File) error {
 	level := zstd.SpeedBetterCompression
 	if codec, err := format.CodecOfFile(new, new.Size()); err == nil && codec != format.Tar {
 		level = zstd.SpeedFastest // NEW is compressed already
 	}
+	if err := d.writeAdded(ctx, summed, added, level); err != nil {
+		return err
+	}
+	_, err = w.Write(sum.Sum(nil))
+	return err
+}
+
+// writeAdded compresses the added bytes of NEW.
+func (d *delta) writeAdded(ctx context.Context, w io.Writer, new io.ReaderAt, level zstd.EncoderLevel) error {
 	// A window that is larger than the content would only take memory.
 	window := zstd.MinWindowSize
 	for size := d.result().Added; window < format.MaxWindow && int64(window) < size; {

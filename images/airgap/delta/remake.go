@@ -69,7 +69,7 @@ func (m *remaker) plain() {
 	m.content, m.entries = m.new.file, m.new.entries
 	for _, e := range m.new.entries {
 		if m.missing(e.Offset, e.Size) >= minMade {
-			m.runs = append(m.runs, madeRun{New: e.Offset, Size: e.Size, From: e.Offset, Content: e.Size})
+			m.runs = append(m.runs, madeRun{New: e.Offset, Size: e.Size, From: e.Offset, Content: e.Size, tar: e.Offset})
 		}
 	}
 }
@@ -171,7 +171,7 @@ func (m *remaker) segmentsMade(ctx context.Context, runs []madeRun) ([]madeRun, 
 
 // frameMade returns a whole frame as a run, if the library makes the same at some level.
 func (m *remaker) frameMade(ctx context.Context, frame format.Span) ([]madeRun, error) {
-	run := madeRun{New: frame.Offset, Size: frame.Size, From: m.size, Content: frame.TarSize}
+	run := madeRun{New: frame.Offset, Size: frame.Size, From: m.size, Content: frame.TarSize, tar: frame.TarOffset}
 	for _, level := range libraryLevels {
 		encoder := libraryEncoder(level)
 		if same, err := m.made(ctx, encoder, run); err != nil {
@@ -229,7 +229,7 @@ func (m *remaker) segments(frame format.Span, entries []format.Entry) []madeRun 
 		if !ok {
 			return nil
 		}
-		run := madeRun{New: at, Size: size, From: s.From, Content: s.Size}
+		run := madeRun{New: at, Size: size, From: s.From, Content: s.Size, tar: frame.TarOffset + s.From}
 		at += size
 		changed := m.missing(run.New, run.Size) > 0
 		switch n := len(runs); {

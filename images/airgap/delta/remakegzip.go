@@ -40,7 +40,7 @@ func (m *remaker) streamsMade(ctx context.Context, frame format.Span) ([]madeRun
 		if err != nil {
 			return nil, err
 		}
-		run := madeRun{New: frame.Offset + begin, Size: in.n - trailer - begin, From: m.size + content, Content: n}
+		run := madeRun{New: frame.Offset + begin, Size: in.n - trailer - begin, From: m.size + content, Content: n, tar: frame.TarOffset + content}
 		content += n
 		if z.OS == byUnix || n == 0 || m.missing(run.New, run.Size) < minMade {
 			continue
