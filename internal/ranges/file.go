@@ -155,7 +155,9 @@ func (f *File) block(block, last int64) (int64, error) {
 		f.mu.Lock()
 		if err == nil {
 			err = f.keep(block, raw)
-			f.ahead[block+count] = count
+			if last-block+1 < maxBlocks/2 {
+				f.ahead[block+count] = count // the end of a frame follows large reads
+			}
 		}
 		for i := range count {
 			delete(f.busy, block+i)
