@@ -96,7 +96,7 @@ func TestPortableDelta(t *testing.T) {
 func TestApplyRefusesHostileContent(t *testing.T) {
 	raw := imagetest.Noise(1, 1000)
 	old := write(t, raw)
-	patch, err := bindiff.Diff(raw, raw)
+	patch, err := bindiff.Diff(t.Context(), raw, raw)
 	if err != nil {
 		t.Fatal(err)
 	}

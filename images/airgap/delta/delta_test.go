@@ -500,7 +500,7 @@ func FuzzApply(f *testing.F) {
 	seed([]byte("added"), nil, []byte("added"))
 	changed := slices.Clone(old)
 	changed[2000]++
-	patch, err := bindiff.Diff(old[1000:], changed[1000:])
+	patch, err := bindiff.Diff(f.Context(), old[1000:], changed[1000:])
 	if err != nil {
 		f.Fatal(err)
 	}

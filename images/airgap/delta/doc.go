@@ -8,6 +8,9 @@
 //
 //   - A run is a sequence of bytes that NEW has in common with OLD. A delta copies runs from OLD; the bytes between them
 //     are added bytes, which the delta contains.
-//   - The recipe lists the runs to copy. A delta consists of the recipe, the added bytes and a digest.
+//   - A made run is a sequence of frames of NEW that is not in OLD. It is encoded again from the content of changed layers,
+//     which patches make from the content of OLD.
+//   - The recipe lists the runs to copy, the made runs, and the patches for their content. A delta consists of the recipe,
+//     the added bytes, the patches and a digest.
 //   - A chunk is a piece of a file that is cut by its content. Chunks with the same digest show where runs may be.
 package delta

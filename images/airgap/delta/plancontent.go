@@ -304,7 +304,7 @@ func (c *contentDiff) patchOf(ctx context.Context, s content.Step, from int64, m
 	if err != nil {
 		return step, nil, err
 	}
-	patch, err := bindiff.Diff(old, new)
+	patch, err := bindiff.Diff(ctx, old, new)
 	step.Patch = int64(len(patch))
 	return step, patch, err
 }

@@ -1,6 +1,7 @@
 package bindiff
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,11 +21,14 @@ const (
 func maxSteps(size int) int { return min(size/16+16, 1<<20) }
 
 // Diff returns a patch that makes new from old. Each has at most maxSize bytes.
-func Diff(old, new []byte) ([]byte, error) {
+func Diff(ctx context.Context, old, new []byte) ([]byte, error) {
 	if len(new) > maxSize || len(old) > maxSize {
 		return nil, errTooLarge
 	}
-	all := steps(old, new)
+	all, err := steps(ctx, old, new)
+	if err != nil {
+		return nil, err
+	}
 	if len(all) > maxSteps(len(new)) {
 		all = []step{{extra: len(new)}}
 	}
@@ -42,12 +46,11 @@ func Diff(old, new []byte) ([]byte, error) {
 	}
 	var extra []byte
 	if p.extraSize() > maxLiteral {
-		var err error
-		if extra, err = compress(old, p.extraBytes(new)); err != nil {
+		if extra, err = compress(ctx, old, p.extraBytes(new)); err != nil {
 			return nil, err
 		}
 	}
-	if err := p.codeContent(new, nil, nil); err != nil {
+	if err := p.codeContent(new, nil, func([]byte) error { return context.Cause(ctx) }); err != nil {
 		return nil, err
 	}
 	coded := e.finish()
@@ -197,19 +200,19 @@ func (p *patch) codeFar() error {
 	return nil
 }
 
-// codeContent codes the bytes of NEW. A decoder reads extra bytes from extra, if that is set, and passes the bytes to
-// write.
-func (p *patch) codeContent(new []byte, extra io.Reader, write func([]byte) error) error {
+// codeContent codes the bytes of NEW, and calls done with each piece of them. A decoder reads extra bytes from extra, if
+// that is set.
+func (p *patch) codeContent(new []byte, extra io.Reader, done func(piece []byte) error) error {
 	var (
 		expected, made []byte
 		literal        = p.extraSize() <= maxLiteral
 		at             int
 	)
 	for _, s := range p.steps {
-		for done := 0; done < s.add+s.extra; {
-			n := min(piece, s.add-done)
+		for coded := 0; coded < s.add+s.extra; {
+			n := min(piece, s.add-coded)
 			if n <= 0 {
-				n = min(piece, s.add+s.extra-done)
+				n = min(piece, s.add+s.extra-coded)
 			}
 			if cap(expected) < n {
 				expected, made = make([]byte, n), make([]byte, n)
@@ -218,8 +221,8 @@ func (p *patch) codeContent(new []byte, extra io.Reader, write func([]byte) erro
 			if !p.decodes() {
 				b = new[at : at+n]
 			}
-			switch from := int64(s.from + done); {
-			case done < s.add:
+			switch from := int64(s.from + coded); {
+			case coded < s.add:
 				p.adjust(expected[:n], from, int64(at)-from)
 				p.different(b, expected[:n], from)
 			case literal:
@@ -229,12 +232,10 @@ func (p *patch) codeContent(new []byte, extra io.Reader, write func([]byte) erro
 					return fmt.Errorf("decompressing a patch: %w", err)
 				}
 			}
-			if p.decodes() {
-				if err := write(b); err != nil {
-					return err
-				}
+			if err := done(b); err != nil {
+				return err
 			}
-			at, done = at+n, done+n
+			at, coded = at+n, coded+n
 		}
 	}
 	return nil

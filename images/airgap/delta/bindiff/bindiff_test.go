@@ -14,7 +14,7 @@ import (
 // patchOf returns a patch, and checks that it makes new.
 func patchOf(t testing.TB, old, new []byte) []byte {
 	t.Helper()
-	patch, err := Diff(old, new)
+	patch, err := Diff(t.Context(), old, new)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestApplyRefusesDamagedPatches(t *testing.T) {
 func FuzzApply(f *testing.F) {
 	old := testProgram(x86, 0, 10)[:60_000]
 	for _, new := range [][]byte{old, testProgram(x86, 16, 10)[:60_000], imagetest.Noise(1, 300), []byte(imagetest.Words(1, 60_000))} {
-		patch, err := Diff(old, new)
+		patch, err := Diff(f.Context(), old, new)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func BenchmarkDiff(b *testing.B) {
 	old, new := benchmarkFiles(b)
 	b.SetBytes(int64(len(new)))
 	for b.Loop() {
-		patch, err := Diff(old, new)
+		patch, err := Diff(b.Context(), old, new)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -225,7 +225,7 @@ func BenchmarkDiff(b *testing.B) {
 
 func BenchmarkApply(b *testing.B) {
 	old, new := benchmarkFiles(b)
-	patch, err := Diff(old, new)
+	patch, err := Diff(b.Context(), old, new)
 	if err != nil {
 		b.Fatal(err)
 	}

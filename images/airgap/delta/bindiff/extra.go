@@ -2,10 +2,11 @@ package bindiff
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	library "github.com/klauspost/compress/zstd"
 
@@ -20,14 +21,21 @@ const maxLiteral = 256 << 10
 func dictionary(old []byte) []byte { return old[max(len(old)-zstd.Window/2, 0):] }
 
 // compress compresses extra bytes.
-func compress(old, extra []byte) ([]byte, error) {
+func compress(ctx context.Context, old, extra []byte) ([]byte, error) {
 	// The header (RFC 8878, section 3.1.1.1) differs from zstd.AppendHeader: the window includes the dictionary.
 	out := bytes.NewBuffer(binary.LittleEndian.AppendUint32([]byte{0x28, 0xb5, 0x2f, 0xfd, 2 << 6, (25 - 10) << 3}, uint32(len(extra))))
 	e := zstd.NewEncoder()
 	e.Begin(out)
 	e.Load(dictionary(old))
-	_, err := e.Write(extra)
-	if err := errors.Join(err, e.End()); err != nil {
+	for part := range slices.Chunk(extra, piece) {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if _, err := e.Write(part); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.End(); err != nil {
 		return nil, err
 	}
 	return zstd.AppendEnd(out.Bytes()), nil

@@ -1,6 +1,7 @@
 package bindiff
 
 import (
+	"context"
 	"encoding/binary"
 	"math/bits"
 )
@@ -21,6 +22,8 @@ const (
 	enough = 256
 	// better is the number of bytes by which a match must exceed what the current alignment has.
 	better = 8
+	// interval is the number of bytes of NEW after which steps looks whether it is wanted any more.
+	interval = 1 << 16
 )
 
 // An index finds positions of OLD by the hash of the bytes there.
@@ -89,7 +92,7 @@ func samePrefix(a, b []byte) int {
 // steps returns the steps that make NEW. The method is that of bsdiff (Percival, "Naive differences of
 // executable code", 2003): an alignment of OLD and NEW continues over bytes that differ, until another one has
 // clearly more equal bytes.
-func steps(old, new []byte) []step {
+func steps(ctx context.Context, old, new []byte) ([]step, error) {
 	var (
 		all                        []step
 		x                          = newIndex(old)
@@ -103,6 +106,9 @@ func steps(old, new []byte) []step {
 		counted := scan
 		found := 0 // the length of the match at pos that is known from the position before
 		for length = 0; scan < len(new); scan++ {
+			if scan%interval == 0 && ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
 			if found > enough {
 				pos, length = pos+1, found-1
 			} else {
@@ -141,7 +147,7 @@ func steps(old, new []byte) []step {
 		all = append(all, step{from: lastPos, add: forward, extra: scan - backward - (lastScan + forward)})
 		lastScan, lastPos, lastOff = scan-backward, pos-backward, pos-scan
 	}
-	return all
+	return all, nil
 }
 
 // extendForward returns how many bytes from scan on resemble those of OLD from pos on: the number for which
