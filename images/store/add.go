@@ -156,6 +156,9 @@ func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer)
 		if info, ok := l.store.knownInfo(ctx, want.Digest); ok {
 			return files.Remember(s.files, blobKind, want.Digest.String(), info)
 		}
+		if b, ok := l.store.knownStored(ctx, want.Digest); ok {
+			s.stored.Store(want.Digest, b)
+		}
 	}
 	return nil
 }

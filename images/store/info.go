@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -103,16 +102,4 @@ func ReadInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 	}
 	return BlobInfo{Digest: d.Digest, Size: d.Size, DiffID: diffID, UncompressedSize: size, Compression: compression,
 		Padding: sniff.Padding(content), XXH64: sum.Sum64()}, nil
-}
-
-// errUnknownChecksum means that a blob has not been read as a layer yet.
-var errUnknownChecksum = errors.New("the blob's checksum is not known")
-
-// BlobFile returns the file of a blob for which Info is known.
-func (s *Store) BlobFile(ctx context.Context, h v1.Hash) (*files.File, error) {
-	info, ok := s.knownInfo(ctx, h)
-	if !ok {
-		return nil, fmt.Errorf("reading blob %s in %s: %w", h, s.files.Dir, errUnknownChecksum)
-	}
-	return s.files.File(s.Path(h), files.Mark{Size: info.Size, XXH64: info.XXH64}), nil
 }

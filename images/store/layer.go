@@ -182,22 +182,24 @@ func (l *layer) Open(ctx context.Context) (*os.File, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	if err := l.store.checkLayer(ctx, l.desc); err != nil {
+	if err := l.store.checkLayer(ctx, l.desc.Digest); err != nil {
 		return nil, err
 	}
 	return l.store.Open(l.desc.Digest)
 }
 
 // checkLayer is Check, but faster if the blob's checksum is known.
-func (s *Store) checkLayer(ctx context.Context, d v1.Descriptor) error {
-	f, err := s.BlobFile(ctx, d.Digest)
-	if errors.Is(err, errUnknownChecksum) {
-		return s.Check(ctx, d.Digest)
-	}
-	if err != nil {
+func (s *Store) checkLayer(ctx context.Context, h v1.Hash) error {
+	mark := files.Mark{}
+	if info, ok := s.knownInfo(ctx, h); ok {
+		mark = files.Mark{Size: info.Size, XXH64: info.XXH64}
+	} else if b, ok := s.knownStored(ctx, h); ok {
+		mark = b.Mark
+	} else {
+		_, err := s.readStored(ctx, h)
 		return err
 	}
-	return f.Check(ctx)
+	return s.files.File(s.Path(h), mark).Check(ctx)
 }
 
 // Compressed streams and verifies the blob.

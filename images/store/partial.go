@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/store/files"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -29,6 +30,7 @@ type Partial struct {
 	made   bool // the blob exists, so the lock is no longer needed
 	file   *os.File
 	hasher *files.Hasher
+	sum    *xxhash.Digest // of what hasher has
 }
 
 // Resume opens the partial blob that an earlier run fetched, or an empty one. While one process has
@@ -61,7 +63,8 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 		p.lock.Close()
 		return nil, fmt.Errorf("fetching blob %s: %w", want.Digest, err)
 	}
-	p.file, p.hasher = f, files.NewHasher()
+	p.file = f
+	p.begin()
 	// Hash the existing part now, and the rest while it is written.
 	n, err := s.files.Copy(ctx, p.hasher, f)
 	if err == nil && n > want.Size {
@@ -96,8 +99,14 @@ func (p *Partial) Reset() error {
 		return err
 	}
 	p.hasher.Finish()
-	p.hasher = files.NewHasher()
+	p.begin()
 	return nil
+}
+
+// begin makes the hashers for an empty blob.
+func (p *Partial) begin() {
+	p.sum = xxhash.New()
+	p.hasher = files.NewHasherAnd(p.sum)
 }
 
 // Commit verifies the content and makes it a blob. Wrong content is discarded, and the error is a
@@ -112,6 +121,7 @@ func (p *Partial) Commit() error {
 		}
 		return err
 	}
+	p.store.written(digest, files.Mark{Size: size, XXH64: p.sum.Sum64()}, p.file)
 	if err := p.store.files.Commit(p.file, p.store.Path(digest), files.Unsynced); err != nil {
 		return fmt.Errorf("writing blob %s: %w", digest, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/slipway-build/slipway/images/store/files"
@@ -24,6 +25,8 @@ type Store struct {
 	files    *files.Folder
 	encoders string // versions of the compressors, part of a layer's key
 	use      *useLock
+	// stored is what is known of blobs of which there is no record yet, as storedBlob by digest.
+	stored sync.Map
 }
 
 var _ images.LayerStore = (*Store)(nil)

@@ -114,6 +114,8 @@ type Content interface {
 	arrange.Content
 	// AddImage fetches the blobs of an image that the content does not have.
 	AddImage(ctx context.Context, image v1.Image) error
+	// Stored returns what is known about the blob of a layer without decompressing it.
+	Stored(ctx context.Context, blob v1.Hash) (store.BlobInfo, error)
 }
 
 // Write writes one archive of all images to each of outputs, and returns a result for each. Layers are fetched,

@@ -102,7 +102,9 @@ func tagsOf(ctx context.Context, img Image) ([]name.Tag, error) {
 	return tags, nil
 }
 
-// layersOf returns the layers of an image in the archive. It verifies their diff IDs.
+// layersOf returns the layers of an image in the archive. It compares the diff IDs of those that were decompressed with
+// the config. Original layers need not be: their digests are verified, and with them that the archive has the image of the
+// registry. Whoever decompresses them compares the diff IDs: nodes, and verify.
 func (p *packer) layersOf(ctx context.Context, manifest *v1.Manifest, config *v1.ConfigFile, own bool) ([]frame.Layer, error) {
 	layers := make([]frame.Layer, len(manifest.Layers))
 	for i, d := range manifest.Layers {
@@ -110,7 +112,7 @@ func (p *packer) layersOf(ctx context.Context, manifest *v1.Manifest, config *v1
 		if err != nil {
 			return nil, err
 		}
-		if info.DiffID != config.RootFS.DiffIDs[i] {
+		if info.DiffID != (v1.Hash{}) && info.DiffID != config.RootFS.DiffIDs[i] {
 			return nil, fmt.Errorf("layer %s has the diff ID %s, but the config has %s", d.Digest, info.DiffID, config.RootFS.DiffIDs[i])
 		}
 		layers[i] = frame.Layer{Digest: info.DiffID, Size: info.UncompressedSize, Own: own,
@@ -141,7 +143,10 @@ func (img *resolvedImage) keepIndex(ctx context.Context, index v1.ImageIndex) er
 // layerInfo returns what is known about the blob of a layer. Layers that will be compared are sketched
 // at the same time.
 func (p *packer) layerInfo(ctx context.Context, h v1.Hash, own bool) (store.BlobInfo, error) {
-	if own || p.original {
+	switch {
+	case p.original:
+		return p.content.Stored(ctx, h)
+	case own:
 		return p.content.Info(ctx, h)
 	}
 	return arrange.Info(ctx, p.content, h)

@@ -26,6 +26,10 @@ func (c *lazyContent) Info(ctx context.Context, blob v1.Hash) (store.BlobInfo, e
 	return c.InfoAndContent(ctx, blob, nil)
 }
 
+func (c *lazyContent) Stored(ctx context.Context, blob v1.Hash) (store.BlobInfo, error) {
+	return c.InfoAndContent(ctx, blob, nil)
+}
+
 // InfoAndContent writes no content: arrange.Info has seen it.
 func (c *lazyContent) InfoAndContent(_ context.Context, blob v1.Hash, _ io.Writer) (store.BlobInfo, error) {
 	c.reader.mu.Lock()

@@ -110,10 +110,10 @@ type Hasher struct {
 	Size int64
 }
 
-func NewHasher() *Hasher { return newHasherAnd(io.Discard) }
+func NewHasher() *Hasher { return NewHasherAnd(io.Discard) }
 
-// newHasherAnd also passes the bytes to w.
-func newHasherAnd(w io.Writer) *Hasher {
+// NewHasherAnd also passes the bytes to w.
+func NewHasherAnd(w io.Writer) *Hasher {
 	h := sha256.New()
 	return &Hasher{AsyncWriter: NewAsyncWriter(io.MultiWriter(h, w)), hash: h}
 }
@@ -142,7 +142,7 @@ type HashingFile struct {
 
 func NewHashingFile(f *os.File) *HashingFile {
 	sum := xxhash.New()
-	return &HashingFile{file: f, hasher: newHasherAnd(sum), checksum: sum}
+	return &HashingFile{file: f, hasher: NewHasherAnd(sum), checksum: sum}
 }
 
 func (h *HashingFile) Write(p []byte) (int, error) {

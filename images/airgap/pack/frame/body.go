@@ -10,6 +10,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
 )
@@ -26,6 +28,18 @@ func WriteBody(ctx context.Context, content Blobs, l Layer, w io.Writer) error {
 		return fmt.Errorf("reading layer %s: %w", l.Source, content.Blame(ctx, l.Source, err))
 	}
 	return nil
+}
+
+// copyFile writes the file of a layer in the tar, which is a copy of its blob. The blob is checked while it is copied.
+func copyFile(ctx context.Context, w io.Writer, l Layer, header []byte, blob *store.File) error {
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	if err := blob.CopyTo(ctx, w); err != nil {
+		return err
+	}
+	_, err := w.Write(format.Zeros(format.Padding(l.Size)))
+	return err
 }
 
 // openBody opens the content of the file of l. It does not verify it.

@@ -64,7 +64,8 @@ func (g *gzipFrames) Run(ctx context.Context, run []Layer, done func(int)) (Fram
 		)
 		switch {
 		case l.Verbatim() && l.Compression != sniff.None:
-			pieces = []piece{storedPiece(g.content, l, headers[i])}
+			pieces = make([]piece, 1)
+			pieces[0], err = storedPiece(ctx, g.content, l, headers[i])
 			done(int(l.Size))
 		case l.Compression == sniff.Gzip && !l.Padded:
 			pieces, err = g.copied(ctx, l, headers[i])
@@ -146,26 +147,22 @@ const storedBlock = 1<<16 - 1
 
 // storedPiece returns a gzip member that stores the file of a layer without compression, because the layer
 // is compressed already. It adds 5 bytes for each 64 KiB.
-func storedPiece(content Content, l Layer, header []byte) piece {
+func storedPiece(ctx context.Context, content Content, l Layer, header []byte) (piece, error) {
+	blob, err := content.BlobFile(ctx, l.Source)
+	if err != nil {
+		return piece{}, err
+	}
 	size := int64(len(header)) + l.Size + format.Padding(l.Size)
 	blocks := (size + storedBlock - 1) / storedBlock
 	return piece{
 		size: int64(len(gzipHeader)) + size + 5*blocks + 8,
 		copy: func(ctx context.Context, w io.Writer) error {
-			s := &storedWriter{w: w, left: size, buf: make([]byte, 0, storedBlock)}
 			if _, err := w.Write(gzipHeader); err != nil {
 				return err
 			}
-			if _, err := s.Write(header); err != nil {
-				return err
-			}
-			if err := WriteBody(ctx, content, l, s); err != nil {
-				return err
-			}
-			_, err := s.Write(format.Zeros(format.Padding(l.Size)))
-			return err
+			return copyFile(ctx, newStoredWriter(w, size), l, header, blob)
 		},
-	}
+	}, nil
 }
 
 // gzipHeader is the header of a gzip member without name and time (RFC 1952, section 2.3).
@@ -175,41 +172,42 @@ var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
 type storedWriter struct {
 	w    io.Writer
 	left int64
-	buf  []byte
+	buf  []byte // the next block, after its header
 	crc  uint32
 	size uint32
 }
 
+// storedHeader is the size of the header of a stored block, in bytes.
+const storedHeader = 5
+
+func newStoredWriter(w io.Writer, size int64) *storedWriter {
+	return &storedWriter{w: w, left: size, buf: make([]byte, storedHeader, storedHeader+storedBlock+8)}
+}
+
 func (s *storedWriter) Write(p []byte) (int, error) {
-	written := len(p)
-	if written == 0 {
-		return 0, nil
-	}
 	s.crc = crc32.Update(s.crc, crc32.IEEETable, p)
 	s.size += uint32(len(p))
 	s.left -= int64(len(p))
-	for {
-		n := min(len(p), storedBlock-len(s.buf))
-		s.buf = append(s.buf, p[:n]...)
-		p = p[n:]
-		last := s.left == 0 && len(p) == 0
-		if len(s.buf) < storedBlock && !last {
-			return written, nil
+	for rest := p; len(rest) > 0; {
+		n := min(len(rest), storedHeader+storedBlock-len(s.buf))
+		s.buf, rest = append(s.buf, rest[:n]...), rest[n:]
+		last := s.left == 0 && len(rest) == 0
+		size := uint16(len(s.buf) - storedHeader)
+		if size < storedBlock && !last {
+			break
 		}
-		head := []byte{0, 0, 0, 0, 0}
+		s.buf[0] = 0
+		binary.LittleEndian.PutUint16(s.buf[1:], size)
+		binary.LittleEndian.PutUint16(s.buf[3:], ^size)
 		if last {
-			head[0] = 1
+			s.buf[0] = 1
+			s.buf = binary.LittleEndian.AppendUint32(s.buf, s.crc)
+			s.buf = binary.LittleEndian.AppendUint32(s.buf, s.size)
 		}
-		binary.LittleEndian.PutUint16(head[1:], uint16(len(s.buf)))
-		binary.LittleEndian.PutUint16(head[3:], ^uint16(len(s.buf)))
-		if _, err := s.w.Write(append(head, s.buf...)); err != nil {
+		if _, err := s.w.Write(s.buf); err != nil {
 			return 0, err
 		}
-		s.buf = s.buf[:0]
-		if last {
-			tail := binary.LittleEndian.AppendUint32(nil, s.crc)
-			_, err := s.w.Write(binary.LittleEndian.AppendUint32(tail, s.size))
-			return written, err
-		}
+		s.buf = s.buf[:storedHeader]
 	}
+	return len(p), nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/images/zstd"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
@@ -34,10 +35,9 @@ type zstdFrames struct {
 	level   library.EncoderLevel
 	// slots bounds how many encoders are at work. A slot is acquired before
 	// store.DerivedFile is called; that order prevents a deadlock.
-	slots    chan struct{}
-	encoders pool[*zstd.Encoder]
-	// libraryEncoders are the encoders of the library, by level.
-	libraryEncoders map[library.EncoderLevel]*pool[*library.Encoder]
+	slots           chan struct{}
+	encoders        pool[*zstd.Encoder]
+	libraryEncoders pool[*library.Encoder]
 }
 
 // maxEncoders keeps the memory below 256 MiB on any machine: an encoder has a window and tables of 60 to
@@ -45,8 +45,7 @@ type zstdFrames struct {
 const maxEncoders = 2
 
 func newZstdFrames(content Content, level library.EncoderLevel) *zstdFrames {
-	return &zstdFrames{content: content, level: level, slots: make(chan struct{}, maxEncoders),
-		libraryEncoders: map[library.EncoderLevel]*pool[*library.Encoder]{level: {}, library.SpeedFastest: {}}}
+	return &zstdFrames{content: content, level: level, slots: make(chan struct{}, maxEncoders)}
 }
 
 func (z *zstdFrames) Small(ctx context.Context, t *SmallTar) (Frame, error) {
@@ -84,9 +83,9 @@ func (z *zstdFrames) Run(ctx context.Context, run []Layer, done func(int)) (Fram
 	switch all := segments(m.files); {
 	case !slices.ContainsFunc(run, func(l Layer) bool { return !l.Verbatim() || l.Compression == sniff.None }):
 		// All layers are compressed already.
-		err = m.byLibrary(ctx, &f, library.SpeedFastest)
+		err = m.stored(ctx, &f)
 	case z.level != library.SpeedBestCompression:
-		err = m.byLibrary(ctx, &f, z.level)
+		err = m.byLibrary(ctx, &f)
 	case len(all) == 1:
 		err = m.whole(ctx, &f)
 	default:
@@ -97,9 +96,7 @@ func (z *zstdFrames) Run(ctx context.Context, run []Layer, done func(int)) (Fram
 
 func (z *zstdFrames) Release() {
 	z.encoders.drop()
-	for _, p := range z.libraryEncoders {
-		p.drop()
-	}
+	z.libraryEncoders.drop()
 }
 
 // A zstdMaker makes one frame.
@@ -158,17 +155,41 @@ func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
+// stored makes the frame without compression, of copies of blobs. It is not kept in the store: it takes as long to make
+// as to copy.
+func (m *zstdMaker) stored(ctx context.Context, f *Frame) error {
+	blobs := make([]*store.File, len(m.files))
+	for i, file := range m.files {
+		var err error
+		if blobs[i], err = m.content.BlobFile(ctx, file.Source); err != nil {
+			return err
+		}
+	}
+	size := f.TarSize
+	f.pieces = []piece{{zstd.StoredSize(size), func(ctx context.Context, w io.Writer) error {
+		s := zstd.NewStoredWriter(w, size)
+		for i, file := range m.files {
+			if err := copyFile(ctx, s, file.Layer, file.header, blobs[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}}
+	m.done(int(size))
+	return nil
+}
+
 // byLibrary makes the frame with an encoder of the library.
-func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame, level library.EncoderLevel) error {
-	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, format.MaxWindow, digests(m.files))
+func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame) error {
+	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, m.level, format.MaxWindow, digests(m.files))
 	return m.made(ctx, f, "zstd-frame", key, f.TarSize, func(w io.Writer) error {
-		enc, err := m.libraryEncoders[level].take(func() (*library.Encoder, error) { return format.LibraryEncoder(level) })
+		enc, err := m.libraryEncoders.take(func() (*library.Encoder, error) { return format.LibraryEncoder(m.level) })
 		if err != nil {
 			return err
 		}
 		defer func() {
 			enc.Reset(nil)
-			m.libraryEncoders[level].give(enc)
+			m.libraryEncoders.give(enc)
 		}()
 		// A small frame with its size in the header needs a small window only, and zstd -l
 		// shows the size.
