@@ -43,9 +43,8 @@ type counter struct {
 }
 
 func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.ResponseWriter.Write(p)
-	c.n.Add(int64(n))
-	return n, err
+	c.n.Add(int64(len(p))) // before a client can have them
+	return c.ResponseWriter.Write(p)
 }
 
 // OLD, NEW and the delta may be on a web server, and each of their bytes is fetched once.
