@@ -171,8 +171,10 @@ func TestPieces(t *testing.T) {
 	if at, ok := p.of(8); !ok || at != 4 {
 		t.Errorf("got %d, %t", at, ok)
 	}
-	if _, ok := p.of(5); ok {
-		t.Error("a byte is found that is not in the pieces")
+	for _, offset := range []int64{0, 4, 5, 9} {
+		if at, ok := p.of(offset); ok {
+			t.Errorf("byte %d is found at %d, although it is not in the pieces", offset, at)
+		}
 	}
 }
 

@@ -50,7 +50,8 @@ type piece struct {
 	offset int64 // in the file
 }
 
-// add adds a piece. Adjacent pieces become one, so that a layer of several segments is in one piece.
+// add adds a piece. For of, it must be after the others in the file. Adjacent pieces become one, so that a layer of
+// several segments is in one piece.
 func (p *pieces) add(offset, size int64) {
 	if size <= 0 {
 		return
@@ -66,12 +67,14 @@ func (p *pieces) add(offset, size int64) {
 
 // of returns where an offset of the file is in the pieces, if it is.
 func (p *pieces) of(offset int64) (int64, bool) {
-	for _, one := range p.all {
-		if one.offset <= offset && offset < one.offset+one.size {
-			return one.at + offset - one.offset, true
-		}
+	i, found := slices.BinarySearchFunc(p.all, offset, func(a piece, offset int64) int { return cmp.Compare(a.offset, offset) })
+	if !found {
+		i--
 	}
-	return 0, false
+	if i < 0 || offset >= p.all[i].offset+p.all[i].size {
+		return 0, false
+	}
+	return p.all[i].at + offset - p.all[i].offset, true
 }
 
 func (p *pieces) ReadAt(b []byte, at int64) (n int, err error) {
