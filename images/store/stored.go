@@ -39,20 +39,20 @@ func (s *Store) Stored(ctx context.Context, h v1.Hash) (BlobInfo, error) {
 				return BlobInfo{}, err
 			}
 		}
+		if _, found := s.stored.Load(h); found && !s.files.ReadOnly && files.Remember(s.files, storedKind, h.String(), b) == nil {
+			s.stored.Delete(h)
+		}
 		return BlobInfo{Digest: h, Size: b.Size, Compression: b.Compression, XXH64: b.XXH64}, nil
 	})
 }
 
-// knownStored returns what is known of a blob without reading it. What this process found is recorded when it is first
-// asked for: most blobs are decompressed, and then Info records more.
+// knownStored returns what is known of a blob without reading it. Only Stored records what this process found: most
+// blobs are decompressed, and then Info records more.
 func (s *Store) knownStored(ctx context.Context, h v1.Hash) (storedBlob, bool) {
 	found, ok := s.stored.Load(h)
 	b, _ := found.(storedBlob)
-	switch {
-	case !ok:
+	if !ok {
 		b, ok = files.Recall[storedBlob](ctx, s.files, storedKind, h.String())
-	case !s.files.ReadOnly && files.Remember(s.files, storedKind, h.String(), b) == nil:
-		s.stored.Delete(h)
 	}
 	return b, ok && s.holds(ctx, h, b.Size)
 }
