@@ -25,7 +25,7 @@ type Store struct {
 	files    *files.Folder
 	encoders string // versions of the compressors, part of a layer's key
 	use      *useLock
-	// stored is what is known of blobs of which there is no record yet, as storedBlob by digest.
+	// stored has a storedBlob, by digest, for each blob that this process has read or written but not recorded.
 	stored sync.Map
 }
 

@@ -17,8 +17,7 @@ import (
 // storedKind is the kind of records of blobs that were not decompressed: digest -> storedBlob.
 const storedKind = "stored"
 
-// A storedBlob is what a blob shows without being decompressed. It was computed when the bytes were verified against the
-// digest.
+// A storedBlob describes a blob that was not decompressed. It is computed while the bytes are compared with the digest.
 type storedBlob struct {
 	files.Mark
 	Compression sniff.Compression `json:"compression"`
