@@ -12,6 +12,8 @@
 //
 //   - A temporary status (httpretry.TemporaryStatus), a broken connection, and a transfer without a byte for 30 seconds: up to
 //     five attempts, with increasing delays. Retry-After is obeyed up to two minutes.
+//   - 429: as before, and all requests to the host are sent at half the rate, which increases again as the host answers.
+//     While it does, up to 20 refusals do not count as attempts.
 //   - 401: a new token, since a token may expire during a request, and then the request again. This is part of an
 //     attempt.
 //   - Content with a wrong digest: one more attempt.

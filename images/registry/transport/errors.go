@@ -32,6 +32,8 @@ type AnswerError struct {
 	// wait is the value of Retry-After, valid if asksToWait.
 	wait       time.Duration
 	asksToWait bool
+	// answered is the number of requests that the host had answered before, if there were too many (429).
+	answered int64
 }
 
 // maxDetail limits the part of an error that quotes a registry, in characters.

@@ -64,7 +64,7 @@ func (t *Transport) hostsOf(r name.Registry) ([]*host, error) {
 			return nil, &LocalError{fmt.Errorf("registry %s: %w", h.Address, err)}
 		}
 		if config != nil || h.DialTimeout > 0 {
-			h.wire = newWire(t.agent, defaultPatience, config, h.DialTimeout)
+			h.wire = newWire(t.agent, t.rates, defaultPatience, config, h.DialTimeout)
 		}
 		known = append(known, h)
 	}

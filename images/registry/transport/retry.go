@@ -30,6 +30,10 @@ const (
 	maxRetryAfter = 2 * time.Minute
 )
 
+// maxLimited is how often an operation may be refused because there were too many requests (429), while the host answers
+// others. These refusals do not count as attempts.
+const maxLimited = 20
+
 // Begin returns the Attempts of one operation, before the first.
 func (p Pace) Begin() *Attempts {
 	return &Attempts{pace: Pace{cmp.Or(p.Most, 5), cmp.Or(p.First, 500*time.Millisecond), cmp.Or(p.Fresh, 8<<20)}}
@@ -53,6 +57,10 @@ type Attempts struct {
 	pace  Pace
 	made  int
 	wrong bool
+	// limited is how often the host refused an attempt because there were too many requests (429), although it answered
+	// others since the time before, and answered is how many it had answered then.
+	limited  int
+	answered int64
 }
 
 // Moved records that a failed attempt transferred n bytes; see Pace.Fresh. It is called before Again.
@@ -68,7 +76,14 @@ func (a *Attempts) Again(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return Ended(ctx)
 	}
-	a.made++
+	var answer *AnswerError
+	answers := errors.As(err, &answer)
+	if answers && answer.answered > a.answered && a.limited < maxLimited {
+		a.limited++
+		a.answered = answer.answered
+	} else {
+		a.made++
+	}
 	if IsWrong(err) {
 		if a.wrong {
 			return &exhausted{2, err}
@@ -82,10 +97,9 @@ func (a *Attempts) Again(ctx context.Context, err error) error {
 	if a.made >= a.pace.Most {
 		return &exhausted{a.made, err}
 	}
-	wait := min(a.pace.First<<(a.made-1), maxDelay)
+	wait := min(a.pace.First<<max(a.made-1, 0), maxDelay)
 	wait = wait/2 + rand.N(wait+1)
-	var answer *AnswerError
-	if errors.As(err, &answer) && answer.asksToWait {
+	if answers && answer.asksToWait {
 		if answer.wait > maxRetryAfter {
 			return err
 		}

@@ -35,6 +35,7 @@ type Transport struct {
 	where   hosts.Options
 	wire    http.RoundTripper
 	agent   http.Header // User-Agent
+	rates   *rates
 	secrets redact.Secrets
 
 	mu        sync.Mutex
@@ -45,11 +46,13 @@ type Transport struct {
 // New returns a transport. It sends no request.
 func New(o Options) *Transport {
 	agent := http.Header{"User-Agent": {cmp.Or(o.UserAgent, "slipway")}}
+	hosts := &rates{}
 	return &Transport{
 		keys:      o.Keys,
 		where:     o.Hosts,
-		wire:      newWire(agent, defaultPatience, nil, 0),
+		wire:      newWire(agent, hosts, defaultPatience, nil, 0),
 		agent:     agent,
+		rates:     hosts,
 		hosts:     map[string][]*host{},
 		endpoints: map[string]*Endpoint{},
 	}

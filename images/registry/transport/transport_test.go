@@ -51,7 +51,7 @@ func TestAStalledBodyIsTriedAgain(t *testing.T) {
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(stop) })
 	e := endpointOf(t, strings.TrimPrefix(server.URL, "http://"))
-	e.host.wire = newWire(http.Header{}, patience{quiet: 50 * time.Millisecond, settle: 50 * time.Millisecond}, nil, 0)
+	e.host.wire = newWire(http.Header{}, &rates{}, patience{quiet: 50 * time.Millisecond, settle: 50 * time.Millisecond}, nil, 0)
 	var got []byte
 	err := Pace{First: time.Millisecond}.Try(t.Context(), func() error {
 		r, err := e.NewRequest(t.Context(), http.MethodGet, "blobs", "sha256:x")

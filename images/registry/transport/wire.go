@@ -19,10 +19,10 @@ import (
 
 // newWire returns the transport for requests, without credentials:
 //
-//	user agent -> statuses -> patience -> network
+//	user agent -> rates -> statuses -> patience -> network
 //
 // config may be nil. dial limits the time to connect; 0 means 15 seconds.
-func newWire(agent http.Header, p patience, config *tls.Config, dial time.Duration) http.RoundTripper {
+func newWire(agent http.Header, hosts *rates, p patience, config *tls.Config, dial time.Duration) http.RoundTripper {
 	p.next = &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: cmp.Or(dial, 15*time.Second), KeepAlive: 30 * time.Second}).DialContext,
@@ -37,24 +37,44 @@ func newWire(agent http.Header, p patience, config *tls.Config, dial time.Durati
 		// Digests refer to the content as stored.
 		DisableCompression: true,
 	}
-	return statuses{p, agent}
+	return statuses{p, hosts, agent}
 }
 
-// statuses turns temporary failures into errors, for all requests, including those for tokens.
+// statuses sends requests at the rates of their hosts, and turns temporary failures into errors, for all requests,
+// including those for tokens.
 type statuses struct {
 	next  http.RoundTripper
+	hosts *rates
 	agent http.Header
 }
 
 func (s statuses) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	maps.Copy(req.Header, s.agent)
+	rate := s.hosts.of(req.URL.Host)
+	sent, err := rate.turn(req.Context())
+	if err != nil {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, err
+	}
 	resp, err := s.next.RoundTrip(req)
-	if err != nil || !httpretry.TemporaryStatus(resp.StatusCode) {
-		return resp, err
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusTooManyRequests {
+		rate.answer()
+	}
+	if !httpretry.TemporaryStatus(resp.StatusCode) {
+		return resp, nil
 	}
 	defer resp.Body.Close()
-	return nil, newAnswerError(resp)
+	refused := newAnswerError(resp)
+	if resp.StatusCode == http.StatusTooManyRequests {
+		refused.answered = rate.refuse(sent, refused.wait)
+	}
+	return nil, refused
 }
 
 func isLoopback(host string) bool {
