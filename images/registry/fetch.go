@@ -168,6 +168,9 @@ func (s blobSource) Get(ctx context.Context, header http.Header, want ...int) (*
 	return s.endpoint.Do(ctx, r, want...)
 }
 
+// fetchBuffer is the number of bytes of a blob that are received and written at a time.
+const fetchBuffer = 256 << 10
+
 // rest requests the missing part of the blob once.
 func (f *fetching) rest(ctx context.Context) error {
 	release, err := f.slots.Acquire(ctx)
@@ -182,7 +185,8 @@ func (f *fetching) rest(ctx context.Context) error {
 	defer resp.Body.Close()
 	// One byte too many is enough to detect a blob that is too large.
 	rest := f.task.Reader(io.LimitReader(resp.Body, f.want.Size-f.partial.Size()+1))
-	if _, err := io.Copy(localWriter{f.partial}, rest); err != nil {
+	buf := make([]byte, min(max(f.want.Size, 1), fetchBuffer)) // a manifest may state any size
+	if _, err := io.CopyBuffer(localWriter{f.partial}, rest, buf); err != nil {
 		return err
 	}
 	if has := f.partial.Size(); has < f.want.Size {

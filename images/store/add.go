@@ -139,8 +139,12 @@ func (s *Store) checkOutput(ctx context.Context, want v1.Descriptor) error {
 	return s.Check(ctx, want.Digest)
 }
 
-// addFile links the blob of another store, or copies it if linking is impossible.
+// addFile links the blob of another store, or copies it if linking is impossible. A layer of this store is only fetched:
+// its content is checked when it is used.
 func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer) error {
+	if path, err := from.Path(ctx); err != nil || path == s.Path(want.Digest) {
+		return err
+	}
 	f, err := from.Open(ctx)
 	if err != nil {
 		return err

@@ -1,12 +1,17 @@
 package store_test
 
 import (
+	"context"
+	"io"
 	"os"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/slipway-build/slipway/images/store"
 )
 
 func mustIndex(t *testing.T) v1.ImageIndex {
@@ -62,6 +67,60 @@ func TestStoresShareBlobs(t *testing.T) {
 	}
 	if err := validate.Image(back); err != nil {
 		t.Error(err)
+	}
+}
+
+// A fetchedLayer is a layer that Path fetches into a store.
+type fetchedLayer struct {
+	v1.Layer
+	t     *testing.T
+	store *store.Store
+	reads int
+}
+
+func (l *fetchedLayer) Path(ctx context.Context) (string, error) {
+	r, err := l.Compressed()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	want := descriptor(l.t, l.Layer)
+	return l.store.Path(want.Digest), l.store.Put(ctx, want, r)
+}
+
+func (l *fetchedLayer) Open(ctx context.Context) (*os.File, error) {
+	l.reads++
+	path, err := l.Path(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
+
+func (l *fetchedLayer) Info(context.Context) (store.BlobInfo, error) {
+	l.reads++
+	return store.BlobInfo{}, io.ErrUnexpectedEOF
+}
+
+// A layer was verified when it was fetched into the store. Adding its image does not read it again.
+func TestAFetchedLayerIsNotReadAgain(t *testing.T) {
+	cache := open(t, t.TempDir())
+	for to, want := range map[*store.Store]int{cache: 0, open(t, t.TempDir()): 1} {
+		img := randomImage(t, 5000, 1)
+		layers, err := img.Layers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fetched := &fetchedLayer{Layer: layers[0], t: t, store: cache}
+		if img, err = mutate.AppendLayers(randomImage(t, 0, 0), fetched); err != nil {
+			t.Fatal(err)
+		}
+		if err := to.AddImage(t.Context(), img); err != nil {
+			t.Fatal(err)
+		}
+		if h := descriptor(t, fetched.Layer).Digest; !to.Has(h) || fetched.reads != want {
+			t.Errorf("has %v, %d reads, want %d", to.Has(h), fetched.reads, want)
+		}
 	}
 }
 

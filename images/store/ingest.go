@@ -33,14 +33,14 @@ func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error 
 	out := files.NewHashingFile(f)
 	// One byte too many is enough to detect that there are more.
 	_, err = s.files.Copy(ctx, out, io.LimitReader(r, want.Size+1))
-	digest, size, checksum := out.Finish()
+	digest, mark := out.Sums()
 	if err != nil {
 		return fmt.Errorf("writing blob %s into %s: %w", want.Digest, s.files.Dir, err)
 	}
-	if err := checkContent(want, digest, size); err != nil {
+	if err := checkContent(want, digest, mark.Size); err != nil {
 		return err
 	}
-	s.written(digest, files.Mark{Size: size, XXH64: checksum}, f)
+	s.written(digest, mark, f)
 	if err := s.files.Commit(f, s.Path(digest), files.Unsynced); err != nil {
 		return fmt.Errorf("writing blob %s: %w", want.Digest, err)
 	}

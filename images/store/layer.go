@@ -67,8 +67,7 @@ func (s *Store) madeLayer(info BlobInfo) v1.Layer {
 // makeLayer streams the output of write to a blob:
 //
 //	write -> SHA-256 (diff ID)
-//	      -> compressor -> SHA-256 (digest)
-//	                    -> file
+//	      -> compressor -> file, SHA-256 (digest)
 //
 // Each arrow ends in a separate goroutine.
 func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(io.Writer) error) (BlobInfo, error) {
@@ -96,7 +95,7 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 	closeErr := compressed.Close()
 	outputErr := output.Close()
 	diffID, uncompressed := diff.Finish()
-	digest, size, checksum := file.Finish()
+	digest, mark := file.Sums()
 	switch {
 	case outputErr != nil: // the cause of the other two
 		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.files.Dir, outputErr)
@@ -106,10 +105,10 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.files.Dir, closeErr)
 	}
 	info := BlobInfo{
-		Digest: digest, Size: size,
+		Digest: digest, Size: mark.Size,
 		DiffID: diffID, UncompressedSize: uncompressed,
 		Compression: sniff.Compression(normalize(c).Algorithm),
-		XXH64:       checksum,
+		XXH64:       mark.XXH64,
 	}
 	if err := s.files.Commit(f, s.Path(digest), files.Unsynced); err != nil {
 		return BlobInfo{}, fmt.Errorf("writing layer %s: %w", digest, err)

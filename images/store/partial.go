@@ -11,7 +11,6 @@ import (
 
 	"github.com/slipway-build/slipway/images/store/files"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -24,13 +23,12 @@ const partialAge = 7 * 24 * time.Hour
 // A Partial is a blob being fetched. The part that has been written remains on disk, even if this
 // process is killed.
 type Partial struct {
-	store  *Store
-	want   v1.Descriptor
-	lock   *flock.Flock
-	made   bool // the blob exists, so the lock is no longer needed
-	file   *os.File
-	hasher *files.Hasher
-	sum    *xxhash.Digest // of what hasher has
+	store *Store
+	want  v1.Descriptor
+	lock  *flock.Flock
+	made  bool // the blob exists, so the lock is no longer needed
+	file  *os.File
+	out   *files.HashingFile // writes to file
 }
 
 // Resume opens the partial blob that an earlier run fetched, or an empty one. While one process has
@@ -63,10 +61,9 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 		p.lock.Close()
 		return nil, fmt.Errorf("fetching blob %s: %w", want.Digest, err)
 	}
-	p.file = f
-	p.begin()
+	p.file, p.out = f, files.NewHashingFile(f)
 	// Hash the existing part now, and the rest while it is written.
-	n, err := s.files.Copy(ctx, p.hasher, f)
+	n, err := s.files.Copy(ctx, p.out.Existing(), f)
 	if err == nil && n > want.Size {
 		err = p.Reset()
 	}
@@ -78,14 +75,13 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 }
 
 // Size returns the number of bytes written so far, which is the offset of the rest.
-func (p *Partial) Size() int64 { return p.hasher.Size }
+func (p *Partial) Size() int64 { return p.out.Size() }
 
 // Write appends.
 func (p *Partial) Write(b []byte) (int, error) {
-	n, err := p.file.Write(b)
-	p.hasher.Write(b[:n])
+	n, err := p.out.Write(b)
 	if err != nil {
-		return n, fmt.Errorf("writing blob %s into %s: %w", p.want.Digest, p.store.files.Dir, files.Reason(err))
+		return n, fmt.Errorf("writing blob %s into %s: %w", p.want.Digest, p.store.files.Dir, err)
 	}
 	return n, nil
 }
@@ -98,30 +94,22 @@ func (p *Partial) Reset() error {
 	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	p.hasher.Finish()
-	p.begin()
+	p.out = files.NewHashingFile(p.file)
 	return nil
-}
-
-// begin makes the hashers for an empty blob.
-func (p *Partial) begin() {
-	p.sum = xxhash.New()
-	p.hasher = files.NewHasherAnd(p.sum)
 }
 
 // Commit verifies the content and makes it a blob. Wrong content is discarded, and the error is a
 // *ContentError; incomplete content is kept.
 func (p *Partial) Commit() error {
-	digest, size := p.hasher.Finish()
-	p.hasher = nil
-	if err := checkContent(p.want, digest, size); err != nil {
+	digest, mark := p.out.Sums()
+	if err := checkContent(p.want, digest, mark.Size); err != nil {
 		var wrong *ContentError
 		if errors.As(err, &wrong) && !wrong.Short {
 			err = errors.Join(err, p.file.Truncate(0))
 		}
 		return err
 	}
-	p.store.written(digest, files.Mark{Size: size, XXH64: p.sum.Sum64()}, p.file)
+	p.store.written(digest, mark, p.file)
 	if err := p.store.files.Commit(p.file, p.store.Path(digest), files.Unsynced); err != nil {
 		return fmt.Errorf("writing blob %s: %w", digest, err)
 	}
@@ -131,9 +119,6 @@ func (p *Partial) Commit() error {
 
 // Close lets other processes continue. Uncommitted content can be resumed.
 func (p *Partial) Close() error {
-	if p.hasher != nil {
-		p.hasher.Finish()
-	}
 	err := p.file.Close()
 	if errors.Is(err, fs.ErrClosed) {
 		err = nil

@@ -110,12 +110,9 @@ type Hasher struct {
 	Size int64
 }
 
-func NewHasher() *Hasher { return NewHasherAnd(io.Discard) }
-
-// NewHasherAnd also passes the bytes to w.
-func NewHasherAnd(w io.Writer) *Hasher {
+func NewHasher() *Hasher {
 	h := sha256.New()
-	return &Hasher{AsyncWriter: NewAsyncWriter(io.MultiWriter(h, w)), hash: h}
+	return &Hasher{AsyncWriter: NewAsyncWriter(h), hash: h}
 }
 
 func (h *Hasher) Write(p []byte) (int, error) {
@@ -133,21 +130,23 @@ func sumOf(h hash.Hash) v1.Hash {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}
 }
 
-// A HashingFile writes and hashes a file concurrently.
+// A HashingFile computes the digest and the checksum of what is written to a file. It does so in the calling goroutine:
+// passing the bytes to another one takes more processor time, and several blobs are written at a time.
 type HashingFile struct {
 	file     *os.File
-	hasher   *Hasher
+	hash     hash.Hash
 	checksum *xxhash.Digest
+	size     int64
 }
 
+// NewHashingFile returns a HashingFile for an empty file.
 func NewHashingFile(f *os.File) *HashingFile {
-	sum := xxhash.New()
-	return &HashingFile{file: f, hasher: NewHasherAnd(sum), checksum: sum}
+	return &HashingFile{file: f, hash: sha256.New(), checksum: xxhash.New()}
 }
 
 func (h *HashingFile) Write(p []byte) (int, error) {
-	h.hasher.Write(p)
 	n, err := h.file.Write(p)
+	h.add(p[:n])
 	if err != nil {
 		// The path of a temporary file is of no use in a message.
 		err = Reason(err)
@@ -155,11 +154,28 @@ func (h *HashingFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Finish returns the digest, the size and the checksum of what was written. It must be called once,
-// even after an error.
-func (h *HashingFile) Finish() (digest v1.Hash, size int64, checksum uint64) {
-	digest, size = h.hasher.Finish()
-	return digest, size, h.checksum.Sum64()
+func (h *HashingFile) add(p []byte) {
+	h.hash.Write(p)
+	h.checksum.Write(p)
+	h.size += int64(len(p))
+}
+
+// Existing returns a writer for the bytes that the file has already, from its beginning.
+func (h *HashingFile) Existing() io.Writer { return existing{h} }
+
+type existing struct{ *HashingFile }
+
+func (e existing) Write(p []byte) (int, error) {
+	e.add(p)
+	return len(p), nil
+}
+
+// Size returns the number of bytes so far.
+func (h *HashingFile) Size() int64 { return h.size }
+
+// Sums returns the digest, the size and the checksum of the bytes so far.
+func (h *HashingFile) Sums() (digest v1.Hash, mark Mark) {
+	return sumOf(h.hash), Mark{Size: h.size, XXH64: h.checksum.Sum64()}
 }
 
 // Copy is io.Copy that stops when ctx is canceled. Its buffers are reused, since thousands of small
