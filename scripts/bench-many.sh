@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures airgap ls, find, verify and a cached pack of archives with thousands of images.
-# Prints the rows of docs/performance.md: the minimum of all rounds, since other programs may
-# share the machine.
+# Measures archives with thousands of images: a push of all to docker-registry, a pack from that registry with nothing
+# cached and with everything cached, ls, find, verify, and serve, from which one client pulls all images. Prints the
+# rows of docs/performance.md: the minimum of all rounds, since other programs may share the machine.
 #
 #   scripts/bench-many.sh           500, 2,000 and 5,000 images
 #   COUNTS=20000 ROUNDS=5 scripts/bench-many.sh
@@ -11,24 +11,52 @@
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
-[ -x /usr/bin/time ] || { echo "bench: /usr/bin/time is missing; run: apt-get install time" >&2; exit 1; }
+for program in docker-registry /usr/bin/time; do
+  command -v "$program" >/dev/null || { echo "bench: $program is missing; run: apt-get install docker-registry time" >&2; exit 1; }
+done
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+pids=()
+trap 'for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || :; done; wait; rm -rf "$work"' EXIT
 export SLIPWAY_CACHE=$work/cache
 go build -C "$repo" -o "$work/slipway" ./cmd/slipway
 go build -C "$repo/scripts/bench/many" -o "$work/many" .
+go build -C "$repo/scripts/bench/pull" -o "$work/pull" .
 
-# measure NAME COMMAND…: seconds, seconds of processor time and KiB, the least of each.
-measure() {
-  local name=$1
-  shift
-  for _ in $(seq "${ROUNDS:-3}"); do
-    /usr/bin/time -f "%e %U %S %M" -o "$work/time" -- "$@" >/dev/null
-    cat "$work/time"
-  done | awk -v name="$name" '
+answers() { { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null && exec 3>&-; }
+# free: a port that nothing listens on
+free() {
+  port=$((20000 + RANDOM % 12000))
+  while answers "$port"; do port=$((port + 1)); done
+}
+# end PID: ends a program that this script started
+end() { kill "$1" && wait "$1" 2>/dev/null || :; }
+# registry: starts an empty registry; sets address and registry, its process
+registry() {
+  free
+  address=127.0.0.1:$port
+  rm -rf "$work/registry"
+  mkdir "$work/registry"
+  printf '%s\n' 'version: 0.1' "storage: {filesystem: {rootdirectory: $work/registry}}" "http: {addr: \"$address\"}" \
+    'log: {level: error, accesslog: {disabled: true}}' >"$work/registry.yml"
+  docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+  registry=$!
+  pids+=("$registry")
+  until answers "$port"; do sleep 0.05; done
+}
+
+# row NAME: reads seconds, seconds of processor time and KiB of each round, and prints the least of each
+row() {
+  awk -v name="$1" '
     function least(a, b) { return a == "" || b < a ? b : a }
     { seconds = least(seconds, $1); processor = least(processor, $2 + $3); memory = least(memory, $4) }
     END { printf "| %s | %.2f s | %.2f s | %.0f MiB |\n", name, seconds, processor, memory / 1024 }'
+}
+timed() { /usr/bin/time -f "%e %U %S %M" -o "$work/time" -- "$@" >/dev/null; cat "$work/time"; }
+# measure NAME COMMAND…
+measure() {
+  local name=$1
+  shift
+  for _ in $(seq "${ROUNDS:-3}"); do timed "$@"; done | row "$name"
 }
 
 echo "| | time | processor | peak memory |"
@@ -36,11 +64,29 @@ echo "|---|--:|--:|--:|"
 for count in ${COUNTS:-500 2000 5000}; do
   mapfile -t names < <("$work/many" "$work/layout" "$count")
   archive=$work/many.tar.zst
-  pack=("$work/slipway" airgap pack --progress none --platform linux/amd64 -o "$archive" "${names[@]/#/oci:$work/layout:docker.io/}")
-  "${pack[@]}" >/dev/null
-  measure "pack $count images, everything cached" "${pack[@]}"
+  pack=("$work/slipway" airgap pack --progress none --platform linux/amd64 -o "$archive")
+  layout=("${pack[@]}" "${names[@]/#/oci:$work/layout:docker.io/}")
+  "${layout[@]}" >/dev/null
+  for _ in $(seq "${ROUNDS:-3}"); do
+    registry
+    timed "$work/slipway" airgap push --progress none --cache-dir "$(mktemp -d -p "$work")" "$archive" "$address" >>"$work/push"
+    timed "${pack[@]}" --cache-dir "$(mktemp -d -p "$work")" "${names[@]/#/$address/}" >>"$work/cold"
+    end "$registry"
+  done
+  row "push $count images" <"$work/push"
+  row "pack from that registry, nothing cached" <"$work/cold"
+  "${layout[@]}" >/dev/null
+  measure "pack, everything cached" "${layout[@]}"
   measure "ls" "$work/slipway" airgap ls "$archive"
   measure "find" "$work/slipway" airgap find "docker.io/${names[-1]}" "$archive"
   measure "verify" "$work/slipway" airgap verify --progress none "$archive"
-  rm -r "$work/layout" "$SLIPWAY_CACHE" "$archive"
+  free
+  /usr/bin/time -f "%e %U %S %M" -o "$work/time" -- "$work/slipway" airgap serve --progress none --addr "127.0.0.1:$port" "$archive" >/dev/null 2>"$work/serve.log" &
+  server=$!
+  until answers "$port"; do kill -0 "$server" || { cat "$work/serve.log" >&2; exit 1; }; sleep 0.05; done
+  "$work/pull" "127.0.0.1:$port" 1 "${names[@]}" >/dev/null
+  pkill -INT -P "$server" || :
+  wait "$server" || :
+  row "serve until one client has pulled all" <"$work/time"
+  rm -r "$work/layout" "$SLIPWAY_CACHE" "$archive" "$work/push" "$work/cold" "$work"/tmp.*
 done
