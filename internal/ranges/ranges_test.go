@@ -318,6 +318,35 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// A transfer without a byte for the time of patience is tried again. If it never goes on, the error says so.
+func TestStalledTransfers(t *testing.T) {
+	defer func(before time.Duration) { patience = before }(patience)
+	patience = 50 * time.Millisecond
+	all := content(300_000)
+	s := serve(t, all)
+	end := make(chan struct{})
+	t.Cleanup(func() { close(end) }) // before the server is closed
+	stalled := func(w http.ResponseWriter) bool {
+		w.Header().Set("ETag", `"1"`)
+		w.Header().Set("Last-Modified", modified.Format(http.TimeFormat))
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-%d/%d", blockSize-1, len(all)))
+		w.WriteHeader(http.StatusPartialContent)
+		_, _ = w.Write(all[:100])
+		_ = http.NewResponseController(w).Flush()
+		<-end
+		return true
+	}
+	s.answer = func(n int64, w http.ResponseWriter, _ *http.Request) bool { return n == 1 && stalled(w) }
+	if err := whole(t.Context(), s.URL); err != nil {
+		t.Error(err)
+	}
+	s.answer = func(_ int64, w http.ResponseWriter, _ *http.Request) bool { return stalled(w) }
+	want := fmt.Sprintf("after %d tries: the transfer broke off after 100 of %d bytes: the server sent nothing for 50ms", tries, blockSize)
+	if err := whole(t.Context(), s.URL); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v; want %s", err, want)
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	s := httptest.NewServer(http.NotFoundHandler())
 	defer s.Close()

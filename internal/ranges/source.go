@@ -21,7 +21,7 @@ var client = &http.Client{
 	Transport: func() http.RoundTripper {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.DisableCompression = true
-		t.ResponseHeaderTimeout = stall
+		t.ResponseHeaderTimeout = time.Minute
 		return t
 	}(),
 	CheckRedirect: func(to *http.Request, via []*http.Request) error {
@@ -43,14 +43,24 @@ var client = &http.Client{
 const (
 	// tries is the number of attempts of a request.
 	tries = 5
-	// stall is the maximum time without a byte from the server.
-	stall = time.Minute
 	// longestPause limits the delay that a server may request; a longer one is an error.
 	longestPause = 2 * time.Minute
 )
 
-// pause is the delay after the first failure, which doubles each time.
-var pause = 500 * time.Millisecond
+var (
+	// pause is the delay after the first failure, which doubles each time.
+	pause = 500 * time.Millisecond
+	// patience is the maximum time without a byte of a transfer that has begun.
+	patience = time.Minute
+)
+
+// errStalled ends a transfer without a byte for the time of patience. It is temporary (httpretry.TemporaryError).
+var errStalled = stalledError{}
+
+type stalledError struct{}
+
+func (stalledError) Error() string { return fmt.Sprintf("the server sent nothing for %s", patience) }
+func (stalledError) Timeout() bool { return true }
 
 // A source is where a file is fetched from.
 type source struct {
@@ -166,15 +176,18 @@ func (s *source) request(ctx context.Context, begin, size int64) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	silence := time.AfterFunc(stall, func() { cancel(fmt.Errorf("the server sent nothing for %s", stall)) })
+	silence := time.AfterFunc(patience, func() { cancel(errStalled) })
 	defer silence.Stop()
 	raw := make([]byte, got)
 	for n := 0; n < len(raw); {
 		m, err := response.Body.Read(raw[n:])
-		silence.Reset(stall)
+		silence.Reset(patience)
 		if n += m; err != nil && n < len(raw) {
-			if err == io.EOF {
+			switch {
+			case err == io.EOF:
 				err = io.ErrUnexpectedEOF
+			case errors.Is(context.Cause(ctx), errStalled):
+				err = errStalled // HTTP/1 and HTTP/2 have different errors for it
 			}
 			return nil, fmt.Errorf("the transfer broke off after %d of %d bytes: %w", n, len(raw), err)
 		}
