@@ -85,8 +85,8 @@ for count in ${COUNTS:-500 2000 5000}; do
   server=$!
   until answers "$port"; do kill -0 "$server" || { cat "$work/serve.log" >&2; exit 1; }; sleep 0.05; done
   "$work/pull" "127.0.0.1:$port" 1 "${names[@]}" >/dev/null
-  pkill -INT -P "$server" || :
+  pkill -TERM -P "$server" || :
   wait "$server" || :
-  row "serve until one client has pulled all" <"$work/time"
+  tail -1 "$work/time" | row "serve until one client has pulled all"
   rm -r "$work/layout" "$SLIPWAY_CACHE" "$archive" "$work/push" "$work/cold" "$work"/tmp.*
 done

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -30,35 +31,69 @@ const (
 // compressor returns a writer that compresses to w as specified by c. The same input produces the
 // same bytes on every machine.
 func compressor(w io.Writer, c images.Compression) (io.WriteCloser, error) {
-	switch c := normalize(c); c.Algorithm {
+	c = normalize(c)
+	if c.Algorithm == "none" {
+		return nopCloser{w}, nil
+	}
+	found, _ := idle.LoadOrStore(c, &sync.Pool{})
+	pool := found.(*sync.Pool)
+	z, ok := pool.Get().(encoder)
+	if ok {
+		z.Reset(w)
+	} else {
+		var err error
+		if z, err = newEncoder(w, c); err != nil {
+			return nil, err
+		}
+	}
+	if z, ok := z.(*pgzip.Writer); ok {
+		z.ModTime = time.Unix(0, 0) // its zero time is not zero in the header
+	}
+	return pooled{z, pool}, nil
+}
+
+// idle has the encoders that are not in use: of an images.Compression, as normalize returns it, a *sync.Pool. A new one
+// allocates megabytes, which are more than most layers have.
+var idle sync.Map
+
+// An encoder is a *pgzip.Writer or a *zstd.Encoder. It can be used again after Close and Reset.
+type encoder interface {
+	io.WriteCloser
+	Reset(io.Writer)
+}
+
+func newEncoder(w io.Writer, c images.Compression) (encoder, error) {
+	switch c.Algorithm {
 	case "gzip":
 		z, err := pgzip.NewWriterLevel(w, c.Level)
 		if err != nil {
 			return nil, err
 		}
-		// Its zero time is not zero in the header.
-		z.ModTime = time.Unix(0, 0)
-		return gzipWriter{z}, z.SetConcurrency(gzipBlock, runtime.GOMAXPROCS(0))
+		// Reset sets the same values.
+		return z, z.SetConcurrency(gzipBlock, runtime.GOMAXPROCS(0))
 	case "zstd":
 		return zstd.NewWriter(w,
 			zstd.WithEncoderLevel(zstd.EncoderLevel(c.Level)),
 			zstd.WithWindowSize(zstdWindow),
 			zstd.WithEncoderConcurrency(zstdWorkers),
 			zstd.WithZeroFrames(true))
-	case "none":
-		return nopCloser{w}, nil
 	default:
 		return nil, fmt.Errorf("compression %q: want gzip, zstd or none", c.Algorithm)
 	}
 }
 
-// A gzipWriter ends its goroutines even if writing failed; pgzip's own Close leaves one waiting.
-type gzipWriter struct{ *pgzip.Writer }
+// A pooled encoder goes back to its pool when it is closed.
+type pooled struct {
+	encoder
+	pool *sync.Pool
+}
 
-func (z gzipWriter) Close() error {
-	err := z.Writer.Close()
-	if err != nil {
-		z.Reset(io.Discard)
+// Close also ends the goroutines of an encoder whose writing failed; pgzip's own Close leaves one waiting.
+func (p pooled) Close() error {
+	err := p.encoder.Close()
+	p.encoder.Reset(io.Discard)
+	if err == nil {
+		p.pool.Put(p.encoder)
 	}
 	return err
 }
