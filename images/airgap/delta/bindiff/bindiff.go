@@ -29,9 +29,6 @@ func Diff(ctx context.Context, old, new []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(all) > maxSteps(len(new)) {
-		all = []step{{extra: len(new)}}
-	}
 	e := newEncoder()
 	p := &patch{codec: newCodec(e), adjuster: adjuster{machine: machineOf(old, new), old: old, mapping: newMapping(len(old), all)}, steps: all}
 	if p.kind != noMachine {
@@ -151,7 +148,7 @@ func (p *patch) codeHead(size int) error {
 	if count > uint64(maxSteps(size)) {
 		return fmt.Errorf("invalid patch: %d steps for %d bytes", count, size)
 	}
-	if p.decodes() {
+	if p.decoding {
 		p.steps = make([]step, count)
 	}
 	end, left := int64(0), uint64(size)
@@ -182,7 +179,7 @@ func (p *patch) codeFar() error {
 	if count > maxFar {
 		return fmt.Errorf("invalid patch: shifts of %d addresses; the limit is %d", count, maxFar)
 	}
-	if p.decodes() {
+	if p.decoding {
 		p.mapping.far = make([]farShift, count)
 	}
 	const limit = farLimit * maxSize
@@ -218,7 +215,7 @@ func (p *patch) codeContent(new []byte, extra io.Reader, done func(piece []byte)
 				expected, made = make([]byte, n), make([]byte, n)
 			}
 			b := made[:n]
-			if !p.decodes() {
+			if !p.decoding {
 				b = new[at : at+n]
 			}
 			switch from := int64(s.from + coded); {
@@ -227,7 +224,7 @@ func (p *patch) codeContent(new []byte, extra io.Reader, done func(piece []byte)
 				p.different(b, expected[:n], from)
 			case literal:
 				p.literal(b)
-			case p.decodes():
+			case p.decoding:
 				if _, err := io.ReadFull(extra, b); err != nil {
 					return fmt.Errorf("decompressing a patch: %w", err)
 				}

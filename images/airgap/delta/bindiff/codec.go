@@ -8,7 +8,7 @@ import (
 // A codec codes a patch. Its methods both encode and decode: if its coder is a decoder, they return or fill in what
 // was encoded, and ignore what they were given.
 type codec struct {
-	coder
+	*coder
 	numbers  [kinds][1 << 7]estimate
 	mantissa [kinds][64][8]estimate
 	equal    [1 << 8]estimate
@@ -34,11 +34,11 @@ const (
 	kinds
 )
 
-func newCodec(c coder) *codec {
+func newCodec(c *coder) *codec {
 	x := &codec{coder: c, differences: newMixer(c), literals: newMixer(c)}
 	fill := func(all []estimate) {
 		for i := range all {
-			all[i].p = half
+			all[i] = unlearned
 		}
 	}
 	for i := range x.numbers {
@@ -96,7 +96,7 @@ func (x *codec) different(new, expected []byte, from int64) {
 	for i := 0; i < len(new); i += unit {
 		end := min(i+unit, len(new))
 		differs := 0
-		if !x.decodes() && string(new[i:end]) != string(expected[i:end]) {
+		if !x.decoding && string(new[i:end]) != string(expected[i:end]) {
 			differs = 1
 		}
 		differs = x.learned(&x.equal[x.runs&0xff], differs)

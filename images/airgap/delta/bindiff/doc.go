@@ -18,5 +18,5 @@
 // bit by bit by an arithmetic coder, with probabilities that depend on the bytes around it (codec.go).
 //
 // All of it is linear in time and memory for any input: a search looks at a bounded number of positions, and skips
-// what it has found.
+// what it has found. How often bytes are compared again to extend alignments is bounded, too.
 package bindiff

@@ -22,8 +22,11 @@ const (
 	enough = 256
 	// better is the number of bytes by which a match must exceed what the current alignment has.
 	better = 8
-	// interval is the number of bytes of NEW after which steps looks whether it is wanted any more.
+	// interval is the number of bytes of NEW after which the aligner looks whether it is wanted any more.
 	interval = 1 << 16
+	// maxExtended is how many bytes extendBackward compares at most for each byte of NEW. It bounds the time for NEWs
+	// of which each alignment is better than the one before, all the way back.
+	maxExtended = 4
 )
 
 // An index finds positions of OLD by the hash of the bytes there.
@@ -93,37 +96,62 @@ func samePrefix(a, b []byte) int {
 // executable code", 2003): an alignment of OLD and NEW continues over bytes that differ, until another one has
 // clearly more equal bytes.
 func steps(ctx context.Context, old, new []byte) ([]step, error) {
+	a := &aligner{old: old, new: new}
+	if err := a.run(ctx); err != nil {
+		return nil, err
+	}
+	return a.steps, nil
+}
+
+// An aligner finds the steps.
+type aligner struct {
+	old, new []byte
+	steps    []step
+	// The current alignment begins at scan of NEW and at pos of OLD.
+	scan, pos int
+	// extended is the number of bytes that extendBackward may have compared.
+	extended int
+}
+
+// run adds all steps, or a single one if there are too many.
+func (a *aligner) run(ctx context.Context) error {
 	var (
-		all                        []step
-		x                          = newIndex(old)
-		scan, length, pos          int
-		lastScan, lastPos, lastOff int
+		old, new          = a.old, a.new
+		x                 = newIndex(old)
+		scan, length, pos int
+		check             int // where in NEW to look whether it is wanted any more
 	)
-	at := func(i int) bool { return i >= 0 && i < len(old) }
 	for scan < len(new) {
 		score := 0
 		scan += length
 		counted := scan
 		found := 0 // the length of the match at pos that is known from the position before
 		for length = 0; scan < len(new); scan++ {
-			if scan%interval == 0 && ctx.Err() != nil {
-				return nil, context.Cause(ctx)
+			if scan >= check {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				check = scan + interval
 			}
 			if found > enough {
 				pos, length = pos+1, found-1
+			} else if same := a.same(scan); same >= seed && scan+same >= counted {
+				// While the current alignment goes on, no other one is looked for.
+				length, score = same, same
+				break
 			} else {
 				pos, length = x.longest(new[scan:])
 			}
 			found = length
 			for ; counted < scan+length; counted++ {
-				if at(counted+lastOff) && old[counted+lastOff] == new[counted] {
+				if a.equal(counted) {
 					score++
 				}
 			}
 			if length == score && length != 0 || length > score+better {
 				break
 			}
-			if at(scan+lastOff) && counted > scan && old[scan+lastOff] == new[scan] {
+			if counted > scan && a.equal(scan) {
 				score--
 			}
 			if counted <= scan {
@@ -134,20 +162,46 @@ func steps(ctx context.Context, old, new []byte) ([]step, error) {
 		if length == score && scan < len(new) {
 			continue
 		}
-		forward := extendForward(old, new, lastPos, lastScan, scan)
-		backward := 0
-		if scan < len(new) {
-			backward = extendBackward(old, new, pos, scan, lastScan)
+		if a.align(scan, pos); len(a.steps) > maxSteps(len(new)) {
+			a.steps = []step{{extra: len(new)}}
+			return nil
 		}
-		if overlap := lastScan + forward - (scan - backward); overlap > 0 {
-			keep := splitOverlap(old, new, lastPos+forward-overlap, lastScan+forward-overlap, pos-backward, scan-backward, overlap)
-			forward += keep - overlap
-			backward -= keep
-		}
-		all = append(all, step{from: lastPos, add: forward, extra: scan - backward - (lastScan + forward)})
-		lastScan, lastPos, lastOff = scan-backward, pos-backward, pos-scan
 	}
-	return all, nil
+	return nil
+}
+
+// equal reports whether the byte at scan of NEW is equal in the current alignment.
+func (a *aligner) equal(scan int) bool {
+	at := scan + a.pos - a.scan
+	return at >= 0 && at < len(a.old) && a.old[at] == a.new[scan]
+}
+
+// same returns the number of bytes from scan on that are equal in the current alignment.
+func (a *aligner) same(scan int) int {
+	at := scan + a.pos - a.scan
+	if at < 0 || at >= len(a.old) {
+		return 0
+	}
+	return samePrefix(a.old[at:], a.new[scan:])
+}
+
+// align adds the step of the current alignment. The next one has a match at scan of NEW and pos of OLD. It begins there or
+// before.
+func (a *aligner) align(scan, pos int) {
+	forward := extendForward(a.old, a.new, a.pos, a.scan, scan)
+	backward := 0
+	if scan < len(a.new) {
+		begin := max(a.scan, scan-(maxExtended*scan-a.extended))
+		a.extended += scan - begin
+		backward = extendBackward(a.old, a.new, pos, scan, begin)
+	}
+	if overlap := a.scan + forward - (scan - backward); overlap > 0 {
+		keep := splitOverlap(a.old, a.new, a.pos+forward-overlap, a.scan+forward-overlap, pos-backward, scan-backward, overlap)
+		forward += keep - overlap
+		backward -= keep
+	}
+	a.steps = append(a.steps, step{from: a.pos, add: forward, extra: scan - backward - (a.scan + forward)})
+	a.scan, a.pos = scan-backward, pos-backward
 }
 
 // extendForward returns how many bytes from scan on resemble those of OLD from pos on: the number for which

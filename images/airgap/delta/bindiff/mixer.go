@@ -15,7 +15,7 @@ const (
 // "Adaptive Weighing of Context Models for Lossless Data Compression", 2005). It computes with integers alone, so
 // that it codes the same on every host.
 type mixer struct {
-	coder
+	*coder
 	flags    *[1 << flagBits]estimate
 	lines    *[1 << lineBits]line
 	contexts [inputs]uint32 // hashes of the contexts of the next bits
@@ -25,20 +25,21 @@ type mixer struct {
 // A line has the estimates of the 15 bits of the tree of a nibble. It is as large as a line of a cache.
 type line [16]estimate
 
-// An estimate is a probability and the number of bits that it has learned from, up to maxSeen.
-type estimate struct {
-	p    uint16
-	seen uint8
-}
+// An estimate is the probability of a one, of 65536, and, above its 16 bits, the number of bits that it has learned from, up
+// to maxSeen.
+type estimate uint32
 
-func newMixer(c coder) *mixer {
+// unlearned is the estimate of what may be anything.
+const unlearned estimate = half
+
+func newMixer(c *coder) *mixer {
 	m := &mixer{coder: c, flags: new([1 << flagBits]estimate), lines: new([1 << lineBits]line), weights: new([selections][inputs]int32)}
 	for i := range m.flags {
-		m.flags[i].p = half
+		m.flags[i] = unlearned
 	}
 	for i := range m.lines {
 		for j := range m.lines[i] {
-			m.lines[i][j].p = half
+			m.lines[i][j] = unlearned
 		}
 	}
 	for i := range m.weights {
@@ -88,10 +89,10 @@ func (m *mixer) mix(at *[inputs]*estimate, bit, selection int) int {
 		weights = &m.weights[selection%selections]
 	)
 	for i, e := range at {
-		odds[i] = stretched[e.p>>4]
+		odds[i] = int32(stretched[*e&0xffff>>4])
 		sum += int64(weights[i]) * int64(odds[i])
 	}
-	p := squashed[min(max(sum>>16, -squashLimit), squashLimit-1)+squashLimit]
+	p := uint32(squashed[min(max(sum>>16, -squashLimit), squashLimit-1)+squashLimit])
 	bit = m.code(bit, p)
 	miss := (int32(bit<<16) - int32(p)) >> 4
 	for i, e := range at {
@@ -103,15 +104,18 @@ func (m *mixer) mix(at *[inputs]*estimate, bit, selection int) int {
 
 // learn moves an estimate towards a bit: the less, the more bits it has seen.
 func (e *estimate) learn(bit int) {
-	target := int32(bit) * 65535
-	e.p = uint16(int32(e.p) + int32(int64(target-int32(e.p))*int64(rates[e.seen&maxSeen])/65536))
-	if e.seen < maxSeen {
-		e.seen++
+	// The distance from the bit is what decreases.
+	flip := -uint32(bit) & 0xffff
+	distance, seen := uint32(*e)&0xffff^flip, uint32(*e)>>16
+	distance -= distance * rates[seen&maxSeen] >> 16
+	if seen < maxSeen {
+		seen++
 	}
+	*e = estimate(seen<<16 | distance ^ flip)
 }
 
 // probability returns an estimate that is neither zero nor one.
-func (e *estimate) probability() uint32 { return min(max(uint32(e.p), 16), 1<<16-16) }
+func (e *estimate) probability() uint32 { return min(max(uint32(*e)&0xffff, 16), 1<<16-16) }
 
 const (
 	maxSeen     = 31
@@ -130,21 +134,21 @@ var (
 		return t
 	}()
 	// squashed are the probabilities of logarithms of odds, times 256, from -squashLimit on, between the knots.
-	squashed = func() (t [2 * squashLimit]uint32) {
+	squashed = func() (t [2 * squashLimit]uint16) {
 		for i := range t {
 			low, part := knots[i/128], int32(i%128)
-			t[i] = uint32(low + (knots[i/128+1]-low)*part/128)
+			t[i] = uint16(low + (knots[i/128+1]-low)*part/128)
 		}
 		return t
 	}()
 	// stretched is the inverse of squashed, by probability/16.
-	stretched = func() (t [4096]int32) {
+	stretched = func() (t [4096]int16) {
 		x := 0
 		for i := range t {
 			for x < len(squashed)-1 && int(squashed[x]) < i*16+8 {
 				x++
 			}
-			t[i] = int32(x - squashLimit)
+			t[i] = int16(x - squashLimit)
 		}
 		return t
 	}()
