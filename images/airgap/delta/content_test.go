@@ -78,6 +78,25 @@ func TestDeltaOfOtherLevels(t *testing.T) {
 	}
 }
 
+// Content is made only if its patches and what they add to the recipe are smaller than the bytes that it replaces.
+func TestContentMakesADeltaSmaller(t *testing.T) {
+	const size = 10_000
+	file := FileID{"file", size, fmt.Sprintf("%x", sha256.Sum256(nil))}
+	for patch, want := range map[int64]int{9_500: 1, 9_900: 0, 10_100: 0} {
+		patches, err := newScratch(filepath.Join(t.TempDir(), "delta"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &delta{Old: file, New: file, Copies: []copiedRun{}, contentRecipe: contentRecipe{Sources: []source{{0, size, size}}}}
+		c := &contentDiff{delta: d, patches: patches}
+		err = c.use([]madeRun{{Size: size, Content: size}}, []contentStep{{Size: size, Old: []contentRange{{0, size}}, Patch: patch}})
+		patches.close()
+		if err != nil || len(d.Made) != want {
+			t.Errorf("of a patch of %d bytes, %d runs are made, want %d: %v", patch, len(d.Made), want, err)
+		}
+	}
+}
+
 // A portable delta needs no encoder.
 func TestPortableDelta(t *testing.T) {
 	content := airgaptest.NewStore(t)

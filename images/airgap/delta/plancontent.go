@@ -3,6 +3,7 @@ package delta
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -89,23 +90,29 @@ func (c *contentDiff) compare(ctx context.Context, old *format.File, final strin
 	if err != nil {
 		return err
 	}
-	c.use(runs, patched)
-	return nil
+	return c.use(runs, patched)
 }
 
 // use makes the runs part of the recipe, if that makes the delta smaller and the recipe can be read.
-func (c *contentDiff) use(runs []madeRun, steps []contentStep) {
+func (c *contentDiff) use(runs []madeRun, steps []contentStep) error {
 	var added int64
 	for _, r := range runs {
 		added += c.remaker.missing(r.New, r.Size)
 	}
-	with := *c.delta
+	plain, with := *c.delta, *c.delta
+	plain.contentRecipe = contentRecipe{}
 	with.Content, with.Made, with.Copies = steps, runs, without(c.Copies, runs)
-	if recipe, err := json.Marshal(&with); err != nil || with.patchSize() > added || checkRecipe(recipe) != nil || with.check(with.patchSize()) != nil {
-		return
+	before, err := json.Marshal(&plain)
+	recipe, failed := json.Marshal(&with)
+	if err := errors.Join(err, failed); err != nil {
+		return err
+	}
+	if with.patchSize()+int64(len(recipe)-len(before)) >= added || checkRecipe(recipe) != nil || with.check(with.patchSize()) != nil {
+		return nil
 	}
 	*c.delta = with
 	c.delta.patches = c.patches.r
+	return nil
 }
 
 // without returns the parts of copies that are not in runs.

@@ -156,6 +156,23 @@ func TestLargeFiles(t *testing.T) {
 	}
 }
 
+// The patches of a large file read its partner about once, whatever the sizes of both.
+func TestPatchesOfLargeFilesReadOldOnce(t *testing.T) {
+	for _, sizes := range [][2]int64{{MaxPatch + 1, MaxPatch + 1}, {10 << 30, 10 << 30}, {1 << 30, 100 << 30}, {100 << 30, 1 << 30}} {
+		p := &planner{}
+		p.large(&member{body: Range{0, sizes[0]}}, &member{body: Range{0, sizes[1]}})
+		var from int64
+		for _, s := range p.steps {
+			for _, r := range s.Old {
+				from += r.Size
+			}
+		}
+		if limit := min(sizes[0], sizes[1])/MaxPatch*MaxOld + MaxOld; from > limit {
+			t.Errorf("%d bytes made of %d: patches read %d bytes, over %d", sizes[0], sizes[1], from, limit)
+		}
+	}
+}
+
 // Parts that are damaged, or are no tars, are made too.
 func TestAnyParts(t *testing.T) {
 	good := layer(t, file{"a", imagetest.Words(1, 3000)}, file{"b", imagetest.Words(2, 3000)})
