@@ -1,8 +1,11 @@
 package delta
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"path/filepath"
 	"slices"
@@ -10,10 +13,13 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
+	"github.com/slipway-build/slipway/images/airgap/delta/deflate"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/imagetest"
@@ -63,6 +69,51 @@ func TestDeltaOfChangedFiles(t *testing.T) {
 				t.Error("a second delta has other bytes")
 			}
 		})
+	}
+}
+
+// gzipLayer returns a layer of a program that uses zlib, whose gzip member has the operating system os.
+func gzipLayer(t testing.TB, files imagetest.Files, os byte) v1.Layer {
+	t.Helper()
+	content := imagetest.Tar(t, files.Entries()...)
+	b := bytes.NewBuffer([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, os})
+	w, err := deflate.Open(deflate.Names(true)[0], b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	member := binary.LittleEndian.AppendUint32(b.Bytes(), crc32.ChecksumIEEE(content))
+	member = binary.LittleEndian.AppendUint32(member, uint32(len(content)))
+	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(member)), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// Layers that zlib compressed, in a program for Unix or in another one, are made again.
+func TestDeltaOfZlibStreams(t *testing.T) {
+	content := airgaptest.NewStore(t)
+	archive := func(version int) string {
+		var all []pack.Image
+		for _, os := range []byte{0, byUnix} {
+			words := []byte(imagetest.Words(int(os), 400_000))
+			for at := 0; at < len(words); at += 2000 {
+				words[at] = byte('a' + version)
+			}
+			files := imagetest.Files{"usr/share/words": string(words)}
+			all = append(all, pack.Image{Names: []name.Reference{airgaptest.Ref(t, fmt.Sprintf("example.com/os%d:v%d", os, version))},
+				Image: imagetest.Image(t, "linux/amd64", gzipLayer(t, files, os))})
+		}
+		return airgaptest.Pack(t, content, all, pack.Options{})[format.Gzip]
+	}
+	if _, made := roundTrip(t, archive(1), archive(2)); made.Size > 10_000 || made.Made == 0 {
+		t.Errorf("the delta has %d bytes: %+v", made.Size, made)
 	}
 }
 

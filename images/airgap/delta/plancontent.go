@@ -35,7 +35,7 @@ type contentDiff struct {
 // addContent replaces what the delta would add of changed layers by content, if it is smaller. It writes temporary files
 // beside final, and returns a function that removes them.
 func (d *delta) addContent(ctx context.Context, old, new *format.File, final string, portable bool) (close func(), err error) {
-	c := &contentDiff{delta: d, old: layoutOf(ctx, old), new: layoutOf(ctx, new)}
+	c := &contentDiff{delta: d, old: layoutOf(ctx, old), new: layoutOf(ctx, new), remaker: remaker{unknown: map[byte]int{}}}
 	c.contents.delta = d
 	close = func() {
 		c.remaker.close()

@@ -32,7 +32,7 @@ type remaker struct {
 	size     int64    // of scratch
 	encoder  runEncoder
 	encoders []string
-	unknown  int // the number of deflate streams that no encoder makes
+	unknown  map[byte]int // deflate streams that no encoder makes, by the operating system in their header
 }
 
 // missing returns how many bytes of a range of NEW are not copied.

@@ -12,12 +12,12 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// maxUnknown is the number of streams that no encoder makes, after which only encoders are tried that have made others.
-// Trying all of them takes about a second.
+// maxUnknown is the number of streams from one operating system that no encoder makes, after which only encoders are tried
+// that have made others. Trying all of them takes about a second.
 const maxUnknown = 8
 
-// byUnix is the operating system in the header of a gzip member that zlib and GNU gzip write (RFC 1952, section 2.3.1). Programs
-// in Go write another one.
+// byUnix is the operating system in the header of a gzip member that zlib and GNU gzip write (RFC 1952, section 2.3.1).
+// Programs in Go write another one, as do those in Java and Python, which use zlib.
 const byUnix = 3
 
 // streamsMade returns the changed deflate streams in the gzip members of a frame that this program makes. The content of
@@ -42,10 +42,10 @@ func (m *remaker) streamsMade(ctx context.Context, frame format.Span) ([]madeRun
 		}
 		run := madeRun{New: frame.Offset + begin, Size: in.n - trailer - begin, From: m.size + content, Content: n, tar: frame.TarOffset + content}
 		content += n
-		if z.OS == byUnix || n == 0 || m.missing(run.New, run.Size) < minMade {
+		if n == 0 || m.missing(run.New, run.Size) < minMade {
 			continue
 		}
-		encoder, err := m.encoderOf(ctx, run)
+		encoder, err := m.encoderOf(ctx, run, z.OS)
 		if err != nil {
 			return nil, err
 		}
@@ -57,11 +57,11 @@ func (m *remaker) streamsMade(ctx context.Context, frame format.Span) ([]madeRun
 	return runs, nil
 }
 
-// encoderOf returns the name of the encoder that makes a deflate stream, or "".
-func (m *remaker) encoderOf(ctx context.Context, run madeRun) (string, error) {
+// encoderOf returns the name of the encoder that makes a deflate stream, or "". os is the operating system in its header.
+func (m *remaker) encoderOf(ctx context.Context, run madeRun, os byte) (string, error) {
 	names := slices.Clone(m.encoders)
-	if m.unknown < maxUnknown {
-		for _, name := range deflate.Names() {
+	if m.unknown[os] < maxUnknown {
+		for _, name := range deflate.Names(os == byUnix) {
 			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
@@ -72,7 +72,7 @@ func (m *remaker) encoderOf(ctx context.Context, run madeRun) (string, error) {
 			return name, err
 		}
 	}
-	m.unknown++
+	m.unknown[os]++
 	return "", nil
 }
 

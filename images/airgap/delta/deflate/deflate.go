@@ -11,10 +11,11 @@ import (
 	"github.com/klauspost/pgzip"
 )
 
-// The versions of the compressors. A test compares them with go.mod.
+// The versions of the compressors. A test compares those of modules with go.mod.
 const (
 	libraryVersion = "klauspost/compress v1.20.3"
 	pgzipVersion   = "klauspost/pgzip v1.2.6"
+	zlibVersion    = "zlib 1.2.13"
 )
 
 // An encoder makes deflate streams.
@@ -36,6 +37,9 @@ var encoders = func() (all []encoder) {
 			encoder{fmt.Sprintf("%s level %d", libraryVersion, level), func(w io.Writer) (io.WriteCloser, error) { return library.NewWriter(w, level) }},
 			encoder{fmt.Sprintf("%s, %s, 256 KiB, level %d", pgzipVersion, libraryVersion, level), parallel(256<<10, level)})
 	}
+	for _, level := range levels {
+		all = append(all, encoder{fmt.Sprintf("%s level %d", zlibVersion, level), func(w io.Writer) (io.WriteCloser, error) { return newZlibWriter(w, level), nil }})
+	}
 	return all
 }()
 
@@ -47,11 +51,12 @@ func goVersion(version string) string {
 	return version
 }
 
-// Names returns the names of all encoders, the likely ones first.
-func Names() []string {
-	names := make([]string, len(encoders))
-	for i, e := range encoders {
-		names[i] = e.name
+// Names returns the names of all encoders, the likely ones first, or only of those of zlib.
+func Names(zlib bool) (names []string) {
+	for _, e := range encoders {
+		if !zlib || strings.HasPrefix(e.name, zlibVersion) {
+			names = append(names, e.name)
+		}
 	}
 	return names
 }

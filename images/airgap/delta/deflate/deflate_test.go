@@ -29,7 +29,7 @@ func TestVersionsAreThoseOfGoMod(t *testing.T) {
 // Every encoder makes the same stream again, which has its content.
 func TestEncoders(t *testing.T) {
 	content := []byte(imagetest.Words(1, 300_000))
-	names := Names()
+	names := Names(false)
 	for _, name := range names {
 		encode := func(step int) []byte {
 			var out bytes.Buffer
@@ -60,6 +60,9 @@ func TestEncoders(t *testing.T) {
 	}
 	if slices.Sort(names); len(slices.Compact(names)) != len(encoders) {
 		t.Error("two encoders have one name")
+	}
+	if got := Names(true); len(got) != 9 {
+		t.Errorf("the encoders of zlib are %q", got)
 	}
 	if _, err := Open("go1.5 level 6", io.Discard); err == nil || Known("go1.5 level 6") {
 		t.Error("an unknown encoder is opened")
