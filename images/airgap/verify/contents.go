@@ -3,18 +3,20 @@ package verify
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
-	"github.com/slipway-build/slipway/progress"
 )
 
 // contents are the files of an archive, as one pass over the archive found them.
@@ -25,11 +27,13 @@ type contents struct {
 	// broken is the error that ended the pass, after size bytes of the tar.
 	broken error
 	size   int64
+	// end is the end of the last file in the tar, with its padding.
+	end int64
 	// tail is the number of bytes after the end of the tar that are not zero.
 	tail int64
 	// noEnd is set if the end of the tar is missing, see format.ErrNoEnd.
 	noEnd bool
-	json  int64 // size of all JSON that is kept, in bytes
+	json  *atomic.Int64 // size of all JSON that is kept, in bytes
 	// unread are the names of SBOMs in the proof, which are not kept. An archive may have more of them than memory.
 	unread map[string]bool
 	// beside is the signature beside the archive, or nil.
@@ -75,57 +79,35 @@ func (c *contents) last() string {
 	return "in or after file " + c.files[len(c.files)-1].Name
 }
 
-// readContents reads an archive. If it has an index, it is read frame by frame, and each frame is compared
-// with the index. If that fails, the archive is read once more, as other readers do.
-func (r *Report) readContents(ctx context.Context, f io.ReaderAt, idx *format.Index, sum bool, task *progress.Task) (*contents, error) {
-	var spans []format.Span
-	if idx != nil {
-		spans = idx.Frames
-	}
-	c, err := r.pass(ctx, f, spans, sum, task)
-	if err != nil || c.broken == nil || idx == nil {
-		return c, err
-	}
-	plain, err := r.pass(ctx, f, nil, sum, task)
-	if err == nil && plain.broken == nil {
-		r.problem("the archive's index is wrong: %v", c.broken)
-	}
-	return plain, err
+// newContents returns contents without files.
+func newContents() *contents {
+	return &contents{byName: map[string]*content{}, json: &atomic.Int64{}}
 }
 
-func (r *Report) pass(ctx context.Context, f io.ReaderAt, spans []format.Span, sum bool, task *progress.Task) (*contents, error) {
-	c := &contents{byName: map[string]*content{}}
-	whole := sha256.New()
-	file := streams.WithContext(ctx, task.Reader(io.NewSectionReader(f, 0, r.Size)))
-	var compressed io.Reader = file
-	if sum {
-		compressed = io.TeeReader(file, whole)
+// add appends a file.
+func (c *contents) add(f *content) error {
+	if len(c.files) >= format.MaxEntries {
+		return fmt.Errorf("more than %d files: not an archive of images", format.MaxEntries)
 	}
-	d := &frameReader{codec: r.Codec, src: compressed, spans: spans, whole: spans == nil}
-	c.broken = c.readTar(d)
-	d.close() // its goroutines may still read from file
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
+	c.files = append(c.files, f)
+	if c.byName[f.Name] == nil {
+		c.byName[f.Name] = f
 	}
-	if sum {
-		// The index follows the frames; after an error, frames follow, too.
-		if _, err := io.Copy(io.Discard, compressed); err != nil {
-			return nil, err
-		}
-		c.sum = hex.EncodeToString(whole.Sum(nil))
-	}
-	return c, nil
+	return nil
 }
 
-// readTar reads a tar and the bytes after its end.
-func (c *contents) readTar(r io.Reader) error {
-	counted := streams.Func(func(p []byte) (int, error) {
-		n, err := r.Read(p)
-		c.size += int64(n)
-		return n, err
-	})
-	t := tar.NewReader(counted)
-	var end int64 // of the last file, in the tar
+// A tarSource is a tar that is being read.
+type tarSource interface {
+	io.Reader
+	// Offset returns how far it was read.
+	Offset() int64
+}
+
+// readTar reads a tar and the bytes after its end. It calls read for each file.
+func (c *contents) readTar(r tarSource, read func(file *content, h *tar.Header, body io.Reader) error) error {
+	c.end = r.Offset()
+	defer func() { c.size = r.Offset() }()
+	t := tar.NewReader(r)
 	for {
 		h, err := t.Next()
 		if err == io.EOF {
@@ -137,28 +119,24 @@ func (c *contents) readTar(r io.Reader) error {
 		if h.Typeflag == tar.TypeXGlobalHeader {
 			continue // tar.Reader applies it to the headers that follow
 		}
-		if len(c.files) >= format.MaxEntries {
-			return fmt.Errorf("more than %d files: not an archive of images", format.MaxEntries)
-		}
-		file := &content{Entry: format.Entry{Name: format.CleanName(h.Name), Offset: c.size, Size: h.Size}, rawName: h.Name, typeflag: h.Typeflag}
+		file := &content{Entry: format.Entry{Name: format.CleanName(h.Name), Offset: r.Offset(), Size: h.Size}, rawName: h.Name, typeflag: h.Typeflag}
 		switch h.Typeflag {
 		case tar.TypeSymlink:
 			file.link = format.LinkTarget(file.Name, h.Linkname)
 		case tar.TypeLink:
 			file.link = format.CleanName(h.Linkname)
 		}
-		c.files = append(c.files, file)
-		if c.byName[file.Name] == nil {
-			c.byName[file.Name] = file
+		if err := c.add(file); err != nil {
+			return err
 		}
-		if err := c.readFile(file, t); err != nil {
+		if err := read(file, h, t); err != nil {
 			return streams.NoEOF(err)
 		}
-		end = file.Offset + format.BodySize(h)
+		c.end = file.Offset + format.BodySize(h)
 	}
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, 16<<10)
 	for {
-		n, err := counted.Read(buf)
+		n, err := r.Read(buf)
 		c.tail += int64(n - bytes.Count(buf[:n], []byte{0}))
 		if err == io.EOF {
 			break
@@ -167,7 +145,7 @@ func (c *contents) readTar(r io.Reader) error {
 			return streams.NoEOF(err)
 		}
 	}
-	c.noEnd = c.size < end+format.TarEnd
+	c.noEnd = r.Offset() < c.end+format.TarEnd
 	return nil
 }
 
@@ -177,53 +155,94 @@ func (c *contents) differs(f *content) bool {
 	return first != f && f.typeflag != tar.TypeDir && (first.digest != f.digest || first.link != f.link)
 }
 
-// readFile computes the digests of a file, and keeps the content of JSON files.
-func (c *contents) readFile(file *content, r io.Reader) error {
-	head := make([]byte, min(file.Size, sniff.HeadLen))
+// readFile reads a file at its place in the tar.
+func (c *contents) readFile(file *content, _ *tar.Header, r io.Reader) error {
+	return c.readAs(file, r, c.how(file))
+}
+
+func (c *contents) readAs(file *content, r io.Reader, how reading) error {
+	if err := file.read(r, how); err != nil {
+		return err
+	}
+	if file.Name == proof.StatementFile && file.json != nil {
+		c.unread = proof.SBOMs(file.json)
+	}
+	return nil
+}
+
+// how returns how a file is read.
+func (c *contents) how(file *content) reading {
+	return reading{json: c.json, drop: c.unread[file.Name]}
+}
+
+// A reading says how a file is read.
+type reading struct {
+	// json is the size of all JSON that is kept, in bytes. JSON is not kept if drop is set.
+	json *atomic.Int64
+	drop bool
+	// parallel is set if other files are read at the same time.
+	parallel bool
+	// ahead is set to decompress in another goroutine than the one that computes the digest of the result.
+	ahead bool
+}
+
+// copyBuffer is the number of bytes that are read at a time.
+const copyBuffer = 256 << 10
+
+// read computes the digests of a file, and keeps the content of JSON files.
+func (f *content) read(r io.Reader, how reading) error {
+	head := make([]byte, min(f.Size, sniff.HeadLen))
 	if _, err := io.ReadFull(r, head); err != nil {
 		return err
 	}
-	file.compression = sniff.CompressionOf(head)
+	f.compression = sniff.CompressionOf(head)
 	all := sha256.New()
 	all.Write(head)
 	switch {
-	case format.MayBeJSON(head) && file.Size <= format.JSONLimit && !c.unread[file.Name]:
-		if c.json += file.Size; c.json > maxJSON {
+	case format.MayBeJSON(head) && f.Size <= format.JSONLimit && !how.drop:
+		if how.json.Add(f.Size) > maxJSON {
 			return fmt.Errorf("more than %d bytes of JSON: not an archive of images", maxJSON)
 		}
-		kept := bytes.NewBuffer(append(make([]byte, 0, file.Size), head...))
+		kept := bytes.NewBuffer(append(make([]byte, 0, f.Size), head...))
 		if _, err := io.Copy(kept, io.TeeReader(r, all)); err != nil {
 			return err
 		}
-		file.json = kept.Bytes()
-		if file.Name == proof.StatementFile {
-			c.unread = proof.SBOMs(file.json)
-		}
-	case file.compression != sniff.None:
-		if err := file.readCompressed(io.MultiReader(bytes.NewReader(head), io.TeeReader(r, all))); err != nil {
+		f.json = kept.Bytes()
+	case f.compression != sniff.None:
+		if err := f.readCompressed(io.MultiReader(bytes.NewReader(head), io.TeeReader(r, all)), how); err != nil {
 			return err
 		}
 	default:
-		if _, err := io.Copy(all, struct{ io.Reader }{r}); err != nil {
+		if _, err := io.CopyBuffer(all, struct{ io.Reader }{r}, make([]byte, min(max(f.Size, 1), copyBuffer))); err != nil {
 			return err
 		}
 	}
-	file.digest = hex.EncodeToString(all.Sum(nil))
-	if file.compression == sniff.None {
-		file.diffID = file.digest
+	f.digest = hex.EncodeToString(all.Sum(nil))
+	if f.compression == sniff.None {
+		f.diffID = f.digest
 	}
 	return nil
 }
 
 // readCompressed computes the diff ID of a file. It always reads the file to its end: content that cannot be
 // decompressed is not an error of reading the archive.
-func (f *content) readCompressed(r io.Reader) error {
+func (f *content) readCompressed(r io.Reader, how reading) error {
 	diff := sha256.New()
 	failed := &stickyReader{r: r}
-	content, err := f.compression.NewReader(failed, sniff.LowMemory()...)
+	options := sniff.LowMemory()
+	if how.parallel {
+		options = append(options, zstd.WithDecoderMaxWindow(parallelWindow))
+	}
+	content, err := f.compression.NewReader(failed, options...)
 	if err == nil {
-		_, err = io.Copy(diff, content)
+		if how.ahead {
+			content = streams.ReadAhead(content)
+		}
+		_, err = io.CopyBuffer(diff, struct{ io.Reader }{content}, make([]byte, copyBuffer))
 		content.Close()
+	}
+	if how.parallel && errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return err
 	}
 	if _, rest := io.Copy(io.Discard, failed); rest != nil {
 		return rest

@@ -8,6 +8,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
@@ -20,6 +21,8 @@ type frameReader struct {
 	whole bool
 	spans []format.Span
 	frame int
+	// shared is set if there are other decompressors at the same time.
+	shared bool
 
 	zstd    *zstd.Decoder
 	gzip    *gzip.Reader
@@ -74,8 +77,7 @@ func (d *frameReader) open() (err error) {
 	d.size = 0
 	switch {
 	case d.codec == format.Zstd && d.zstd == nil:
-		// It decodes in other goroutines, while this one takes digests.
-		d.zstd, err = zstd.NewReader(src, zstd.WithDecoderMaxWindow(verifyWindow), zstd.WithDecoderLowmem(true))
+		d.zstd, err = zstd.NewReader(src, d.zstdOptions()...)
 		d.current = d.zstd
 	case d.codec == format.Zstd:
 		err = d.zstd.Reset(src)
@@ -94,8 +96,23 @@ func (d *frameReader) open() (err error) {
 	return err
 }
 
-func (d *frameReader) close() {
+// begin makes src the source, which has the frames of spans. The number of the first one is frame.
+func (d *frameReader) begin(src io.Reader, spans []format.Span, frame int) {
+	d.src, d.spans, d.frame, d.current = src, spans, frame, nil
+}
+
+// zstdOptions returns the options of the decoder. Alone, it decodes in other goroutines, while this one takes digests.
+func (d *frameReader) zstdOptions() []zstd.DOption {
+	if d.shared {
+		return append(sniff.LowMemory(), zstd.WithDecoderMaxWindow(format.MaxWindow))
+	}
+	return []zstd.DOption{zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(verifyWindow)}
+}
+
+// Close ends the goroutines of the decoder.
+func (d *frameReader) Close() error {
 	if d.zstd != nil {
 		d.zstd.Close()
 	}
+	return nil
 }
