@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Measures the creation of air-gap archives: the same 15 images from the same registry, on
 # the same machine, with RKE2's pipeline (Docker Engine, bsdtar, zstd, pigz), its variant
-# with crane, skopeo, regctl, and slipway airgap pack. Prints the tables of
-# docs/performance.md.
+# with crane, skopeo, regctl, and slipway airgap pack; also original layers in one .tar, with
+# crane pull and slipway. Prints the tables of docs/performance.md.
 #
 #   scripts/engines.sh start && eval "$(scripts/engines.sh env)"
 #   scripts/bench-airgap.sh              everything; without Docker, all but RKE2's pipeline
-#   scripts/bench-airgap.sh slipway      only the given ones of: docker, crane, skopeo, regctl, slipway
+#   scripts/bench-airgap.sh slipway      only the given ones of: docker, crane, skopeo, regctl, original, slipway
 #
 # The images are built once, from upstream programs (scripts/bench/programs/go.mod) on a
 # base of this machine's Debian packages, and kept in $SLIPWAY_BENCH_DIR, default
@@ -15,7 +15,7 @@
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=${SLIPWAY_BENCH_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway-bench}
-what=${*:-docker crane skopeo regctl slipway}
+what=${*:-docker crane skopeo regctl original slipway}
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
 
 say() { echo "bench: $*" >&2; }
@@ -166,8 +166,8 @@ run() {
   /usr/bin/time -f '%e %U %S %M' -o "$work/time" "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; die "$label failed"; }
   engine=$(($(ticks) - before))
   read -r elapsed user system rss <"$work/time"
-  printf '| %s | %.1f s | %s s | %s MiB | %s | %s |\n' "$label" "$elapsed" \
-    "$(awk -v u="$user" -v s="$system" -v e="$engine" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.1f", u + s + e / hz }')" \
+  printf '| %s | %.2f s | %s s | %s MiB | %s | %s |\n' "$label" "$elapsed" \
+    "$(awk -v u="$user" -v s="$system" -v e="$engine" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.2f", u + s + e / hz }')" \
     $((rss / 1024)) "$(size "$(archive "$out" zst)")" "$(size "$(archive "$out" gz)")" >"$work/row"
 }
 row_seconds() { # row_seconds LABEL: the measured time
@@ -231,6 +231,23 @@ if [[ $what == *regctl* ]]; then
     say "skipping regctl: it could not be built"
   fi
 fi
+if [[ $what == *original* ]]; then
+  out=$work/original
+  mkdir "$out"
+  if go build -C "$repo/scripts/bench/programs" -o "$work/crane-bin" github.com/google/go-containerregistry/cmd/crane; then
+    measure "crane pull, original layers, .tar" "$out" bash -euo pipefail -c \
+      '"$2" pull --platform linux/amd64 $(cat "$1") "$3"' - "$work/images.txt" "$work/crane-bin" "$out/crane.tar"
+    rm "$out/crane.tar"
+  else
+    say "skipping crane pull: crane could not be built"
+  fi
+  for state in nothing everything; do
+    measure "slipway --layers original, .tar, $state cached" "$out" "$slipway" airgap pack --progress none --platform linux/amd64 \
+      --cache-dir "$out/cache" -f "$work/images.txt" --layers original -o "$out/slipway.tar"
+  done
+  measure "slipway airgap verify, original layers, .tar" "$out" "$slipway" airgap verify --progress none --list "$work/images.txt" "$out/slipway.tar"
+  rm -rf "$out"
+fi
 if [[ $what == *slipway* ]]; then
   cache=$work/cache
   pack() { # pack LABEL LIST [FLAGS]
@@ -268,6 +285,9 @@ if [[ $what == *slipway* ]]; then
 
   cache=$work/quick
   pack "slipway --level better, nothing cached" "$work/images.txt" --level better
+  for codec in zst gz; do
+    measure "slipway airgap verify, .tar.$codec" "$work/none" "$slipway" airgap verify --progress none "$work/out/images.tar.$codec"
+  done
   cache=$work/cache
 
   # A release with one image of the project's own: build, pack, checksums.
