@@ -35,7 +35,7 @@ var packages = map[string][]string{
 	"build/policyfile": {"images/attest/keyless", "images/attest/proof", "images/attest/policy", "images/attest/sign", "images/attest/statement", "internal/fileop", "internal/regular"},
 	"images/source": {"images", "images/airgap", "images/airgap/format", "images/engine/docker", "images/registry", "images/store", "internal/parallel",
 		"internal/usage", "progress"},
-	"build/settings": {"build/ci", "build/release", "build/workbench", "images", "images/hosts", "internal/usage", "progress"},
+	"build/settings": {"build/ci", "build/plan", "build/release", "build/workbench", "images", "images/hosts", "internal/usage", "progress"},
 	"build/release": {"build/workbench/signatures", "images/attest/attach", "images/attest/carry", "images/attest/policy", "images/attest/sign", "images/attest/proof", "build/bundle", "build/compile", "build/config", "build/fetch", "build/hook", "build/lock", "build/output", "build/plan", "build/publish", "build/version",
 		"build/proof", "build/workbench", "build/workbench/sboms", "images", "images/airgap", "images/airgap/format", "images/airgap/pack", "images/airgap/pack/sboms", "images/airgap/verify", "images/attest/statement", "images/attest/vex", "internal/redact",
 		"build/policyfile", "images/assemble", "images/attest/keyless", "images/attest/sbom", "images/attest/sbom/catalog", "images/attest/sbom/document", "images/store", "internal/glob", "internal/parallel", "internal/regular", "internal/suggest", "internal/usage", "progress"},

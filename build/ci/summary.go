@@ -52,7 +52,7 @@ func (f Files) writeTable(out *strings.Builder, r release.Report) error {
 	if len(r.Made) == 0 {
 		return nil
 	}
-	previous, err := f.previous()
+	previous, err := f.ReadPrevious()
 	if err != nil {
 		return err
 	}
@@ -90,8 +90,8 @@ func (f Files) writeTable(out *strings.Builder, r release.Report) error {
 	return nil
 }
 
-// previous reads the report of the previous release. It returns nil if Previous is empty.
-func (f Files) previous() (*release.Report, error) {
+// ReadPrevious reads the report of the previous release. It returns nil if Previous is empty.
+func (f Files) ReadPrevious() (*release.Report, error) {
 	if f.Previous == "" {
 		return nil, nil
 	}

@@ -57,6 +57,8 @@ var otherPrograms = map[string]string{
 var kept = map[string]string{
 	"slipway package --only linux":                         "dist-linux",
 	"slipway package --only windows":                       "dist-windows",
+	"slipway package --shard 1/2":                          "dist-1",
+	"slipway package --shard 2/2":                          "dist-2",
 	"slipway package --platform linux/amd64,windows/amd64": "dist-amd64",
 	"slipway package --platform linux/arm64":               "dist-arm64",
 }

@@ -15,7 +15,7 @@ func (p *Program) mergeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "merge DIR…", Short: "Join what several jobs have made of a release in dist", Args: cobra.MinimumNArgs(1),
 		Long: `Merge copies binaries, images and artifacts from the output folders (dist) of jobs on
-other machines, and makes the indexes and checksums anew. Afterwards, dist is as if one
+other machines, and makes indexes, lists of all images and checksums anew. Afterwards, dist is as if one
 machine had made everything: run verify and publish. What dist already has of the same
 release is kept, so a job can also merge the others into its own.
 

@@ -83,6 +83,9 @@ func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Comm
 	if verb == "publish" {
 		c.Flags().Lookup("only").Usage = fmt.Sprintf("restrict to these parts: %v", parts)
 	}
+	if verb != "publish" {
+		c.Flags().StringVar(&p.settings.Shard, "shard", p.settings.Shard, "NUMBER/OF, such as 2/5: make only this part of the release; merge joins all of them (environment SLIPWAY_SHARD)")
+	}
 	c.RunE = func(c *cobra.Command, words []string) error {
 		selection, err := plan.Select(verb, only)
 		if err != nil {
@@ -90,6 +93,14 @@ func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Comm
 		}
 		if selection.Targets, err = plan.ParseTargets(words); err != nil {
 			return err
+		}
+		if verb != "publish" {
+			if selection.Shard, err = p.settings.ParseShard(); err != nil {
+				return err
+			}
+			if selection.Shard.Of > 0 && len(words) > 0 {
+				return usage.Errorf("--shard (environment SLIPWAY_SHARD) %s and %s: want one of them", selection.Shard, words[0])
+			}
 		}
 		p.settings.OS = selection.OS
 		return run(c, selection)
@@ -168,10 +179,13 @@ func (p *Program) dryRun(c *cobra.Command, b *release.Release, selection plan.Se
 }
 
 func (p *Program) planCommand() *cobra.Command {
-	var asJSON bool
+	var (
+		asJSON bool
+		shards int
+	)
 	c := &cobra.Command{
 		Use: "plan", Short: "Print what would be built", Args: cobra.NoArgs,
-		Example: examples("slipway plan", "slipway plan --json --platform windows/amd64"),
+		Example: examples("slipway plan", "slipway plan --json --platform windows/amd64", "slipway plan --shards 5 --json"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, err := release.Open(c.Context(), p.settings.Release())
 			if err != nil {
@@ -180,6 +194,9 @@ func (p *Program) planCommand() *cobra.Command {
 			defer b.Close()
 			if err := p.watched(c, func(ctx context.Context) error { b.Warn(ctx); return nil }); err != nil {
 				return err
+			}
+			if c.Flags().Changed("shards") {
+				return p.writeShards(b.Plan, shards, asJSON)
 			}
 			if asJSON {
 				return p.writeJSON(b.Plan)
@@ -190,6 +207,7 @@ func (p *Program) planCommand() *cobra.Command {
 	p.projectFlags(c)
 	c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "skip all Windows platforms (environment SKIP_WINDOWS)")
 	c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
+	c.Flags().IntVar(&shards, "shards", 0, "print how build and package --shard divide the release into this number of shards; with --json, for the matrix of a CI job")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
 }

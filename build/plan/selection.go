@@ -26,7 +26,12 @@ type Selection struct {
 	OS    string // one of Systems, or empty for all
 	// Targets, unless empty, narrow the parts to single binaries, images, lists and bundles.
 	Targets []Target
+	// Shard, unless it is zero, narrows them to one of several shards. There are no Targets then.
+	Shard Shard
 }
+
+// IsNarrow reports whether the selection has targets or a shard.
+func (s Selection) IsNarrow() bool { return len(s.Targets) > 0 || s.Shard.Of > 0 }
 
 // MakesImages reports whether the selection makes the images and indexes of the plan.
 func (s Selection) MakesImages() bool {

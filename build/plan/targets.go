@@ -52,18 +52,15 @@ func (t Target) is(c targetStep) bool {
 
 // A targetStep is a step that a target may select, and its location in the plan.
 type targetStep struct {
-	part, name string
-	platform   v1.Platform
-	index      int // in the steps of its kind
+	verb, part, name string
+	platform         v1.Platform
+	index            int // in the steps of its kind; of bundles, after the binaries
 }
 
-// targetSteps returns the steps that targets of a selection may select.
-func (p *Plan) targetSteps(s Selection) []targetStep {
-	var steps []targetStep
+// steps returns the steps of build and package.
+func (p *Plan) steps() (steps []targetStep) {
 	add := func(verb, part, name string, platform images.Platform, index int) {
-		if s.Verb == verb && slices.Contains(s.Parts, part) {
-			steps = append(steps, targetStep{part, name, platform.Platform, index})
-		}
+		steps = append(steps, targetStep{verb, part, name, platform.Platform, index})
 	}
 	for i, b := range p.Binaries {
 		add("build", "binaries", b.Name, b.Platform, i)
@@ -83,6 +80,15 @@ func (p *Plan) targetSteps(s Selection) []targetStep {
 	return steps
 }
 
+// targetSteps returns the steps that targets of a selection may select.
+func (p *Plan) targetSteps(s Selection) []targetStep {
+	return kept(p.steps(), func(_ int, step targetStep) bool { return step.isOf(s) })
+}
+
+func (t targetStep) isOf(s Selection) bool {
+	return t.verb == s.Verb && slices.Contains(s.Parts, t.part)
+}
+
 // Targets returns the targets that a selection may have: names, and names with each of their platforms.
 func (p *Plan) Targets(s Selection) []string {
 	var names []string
@@ -97,10 +103,10 @@ func (p *Plan) Targets(s Selection) []string {
 
 // Narrow returns the plan for the targets of a selection, the selection of the parts that make them, and the selected
 // binaries. The plan has everything that the targets are made of: the images of archives, and all binaries for their
-// platforms, since only Dockerfiles and bundles determine which ones they contain. Without targets, Narrow returns the
-// plan and the selection unchanged.
+// platforms, since only Dockerfiles and bundles determine which ones they contain. With a shard, its steps are the
+// targets. With neither, Narrow returns the plan and the selection unchanged.
 func (p *Plan) Narrow(s Selection) (*Plan, Selection, []BinaryStep, error) {
-	if len(s.Targets) == 0 {
+	if !s.IsNarrow() {
 		return p, s, nil, nil
 	}
 	chosen, err := p.choose(s)
@@ -142,7 +148,9 @@ func (p *Plan) Narrow(s Selection) (*Plan, Selection, []BinaryStep, error) {
 
 	narrowed := s
 	narrowed.Parts = kept(s.Parts, func(_ int, part string) bool {
-		return slices.ContainsFunc(chosen, func(c targetStep) bool { return c.part == part })
+		return slices.ContainsFunc(chosen, func(c targetStep) bool {
+			return c.part == part || s.Verb == "package" && packagedWith[c.part] == part
+		})
 	})
 	return &out, narrowed, named, nil
 }
@@ -168,6 +176,9 @@ func (p *Plan) binariesFor(named []BinaryStep, verb string) []BinaryStep {
 
 // choose returns the steps that the targets select.
 func (p *Plan) choose(s Selection) ([]targetStep, error) {
+	if s.Shard.Of > 0 {
+		return p.ofShard(s), nil
+	}
 	steps := p.targetSteps(s)
 	var chosen []targetStep
 	for _, t := range s.Targets {

@@ -64,7 +64,7 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 		return err
 	}
 	for _, l := range r.Plan.Lists {
-		if err := r.textList(ctx, "all images", l.Platform, l.Output, l.Images); err != nil {
+		if err := r.allImages(ctx, l); err != nil {
 			return err
 		}
 	}
@@ -204,6 +204,11 @@ func (r *Release) textList(ctx context.Context, list string, platform images.Pla
 		return err
 	}
 	return r.made(ctx, Made{Kind: "list", Name: list, Platform: platform, Path: path}, "")
+}
+
+// allImages writes the list of the images in all archives of a platform.
+func (r *Release) allImages(ctx context.Context, l plan.ListStep) error {
+	return r.textList(ctx, "all images", l.Platform, l.Output, l.Images)
 }
 
 // archiveVersion and bundleVersion change when the same input results in different bytes.

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/proof"
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -31,7 +32,8 @@ type job struct {
 
 // Merge joins the dist folders of several jobs in dist, so that verify and publish find the same files as after a run
 // on one machine. The jobs must have the same inputs as this checkout. Several jobs may have made the same artifact if
-// its bytes are equal; its provenance may name different invocations. Merge makes all indexes and checksums anew. It
+// its bytes are equal; its provenance may name different invocations. Merge makes indexes, lists of all images and checksums
+// anew. It
 // checks the reports before it writes anything, and reads each file once, to copy it and to compare its digest. Artifacts
 // of the release that are already in dist are kept.
 func (r *Release) Merge(ctx context.Context, dirs []string) error {
@@ -120,7 +122,7 @@ func sameRelease(jobs []job) error {
 	return nil
 }
 
-// merge copies the artifacts of jobs, and makes indexes and checksums anew.
+// merge copies the artifacts of jobs, and makes indexes, lists of all images and checksums anew.
 func (r *Release) merge(ctx context.Context, jobs []job) error {
 	if err := r.openKey(ctx, r.full); err != nil {
 		return err
@@ -155,11 +157,21 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 	}); err != nil {
 		return err
 	}
-	// Only the indexes that have a member, and the checksums, remain to be made.
-	has := map[string]bool{}
+	// Only the indexes that have a member, the lists of platforms with archives, and the checksums, remain to be made.
+	has, archives := map[string]bool{}, map[string]bool{} // Refs, and platforms without versions
 	for _, j := range jobs {
 		for _, m := range j.report.Made {
 			has[m.Ref] = true
+			if m.Kind == "archive" {
+				archives[withoutVersion(m.Platform)] = true
+			}
+		}
+	}
+	for _, l := range r.full.Lists {
+		if archives[withoutVersion(l.Platform)] {
+			if err := r.allImages(ctx, l); err != nil {
+				return err
+			}
 		}
 	}
 	rest := &plan.Plan{Project: r.full.Project, Release: r.full.Release, Checksums: r.full.Checksums, Provenance: r.full.Provenance}
@@ -187,6 +199,12 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 	return r.writeReport()
 }
 
+// withoutVersion formats a platform without the version of Windows.
+func withoutVersion(p images.Platform) string {
+	p.OSVersion, p.OSFeatures = "", nil
+	return p.String()
+}
+
 // A mergeCopy is a file or an image to copy from a job.
 type mergeCopy struct {
 	from job
@@ -201,10 +219,14 @@ func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 		errs    []error
 		first   = map[string]mergeCopy{}
 		planned = r.full.Names()
+		anew    = map[string]bool{}
 	)
+	for _, l := range r.full.Lists {
+		anew[l.Output] = true
+	}
 	for _, j := range jobs {
 		for _, m := range j.report.Made {
-			if _, ofIndex := r.full.Index(m.Subject); m.Kind == "index" || m.Kind == "checksums" || m.Kind == "signature" || ofIndex {
+			if _, ofIndex := r.full.Index(m.Subject); m.Kind == "index" || m.Kind == "checksums" || m.Kind == "signature" || ofIndex || anew[m.Path] {
 				continue // made anew from all jobs
 			}
 			if !planned[m.Where()] && !planned[format.Whole(m.Path)] {

@@ -276,7 +276,7 @@ func (r *Release) Selected(s plan.Selection) *plan.Plan {
 	if r.targeted != nil && s.Verb == "build" && out.Binaries != nil {
 		out.Binaries = slices.Clone(r.targeted)
 	}
-	if (out.Binaries == nil || len(s.Targets) > 0) && s.MakesImages() {
+	if (out.Binaries == nil || s.IsNarrow()) && s.MakesImages() {
 		for _, b := range r.readByImages(r.Plan.Images) {
 			if !slices.ContainsFunc(out.Binaries, func(have plan.BinaryStep) bool { return have.Output == b.Output }) {
 				out.Binaries = append(out.Binaries, b)

@@ -24,6 +24,8 @@ type Settings struct {
 	release.Options
 	// DryRun prints what a run would do, and does nothing.
 	DryRun bool
+	// Shard is the shard of the release that a run makes, NUMBER/OF, or empty for all of it.
+	Shard string
 	// CI contains the paths of the files that a CI service reads.
 	CI ci.Files
 }
@@ -37,7 +39,7 @@ func (s Settings) Workbench() workbench.Options { return s.Options.Options }
 // Environment lists the environment variables that From and config.Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL GITLAB_TOKEN GITLAB_API_URL COSIGN_PASSWORD
-SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE SLIPWAY_LOCKED SLIPWAY_PROJECT
+SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE SLIPWAY_LOCKED SLIPWAY_PROJECT SLIPWAY_SHARD
 SLIPWAY_OUTPUTS SLIPWAY_SUMMARY SLIPWAY_CODE_QUALITY SLIPWAY_PREVIOUS REGISTRY_AUTH_FILE SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR`
 
 // Secrets are the variables of Environment that are withheld from child processes.
@@ -46,7 +48,7 @@ var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN", "GITLAB_TOKEN", "COSIG
 // From reads the environment. The error joins all problems.
 func From(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
-	s := Settings{CI: ci.FromEnvironment(env), Options: release.Options{
+	s := Settings{CI: ci.FromEnvironment(env), Shard: env("SLIPWAY_SHARD"), Options: release.Options{
 		Options: workbench.Options{
 			Builder: images.BuilderKind(env("BUILDER")), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
 			BuildkitTLS: env("BUILDKIT_TLS_DIR"), AuthFiles: authFiles(env), CertDirs: certDirs(env),

@@ -65,14 +65,41 @@ func open(ctx context.Context, system string) (*release.Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings.OS = system
-	settings.LimitMemory()
-	b, err := release.Open(ctx, settings.Release())
-	if err != nil {
-		return nil, err
+	b, err := openNew(ctx, settings, system)
+	if err == nil {
+		releases[system] = b
 	}
-	releases[system] = b
-	return b, nil
+	return b, err
+}
+
+func openNew(ctx context.Context, s settings.Settings, system string) (*release.Release, error) {
+	s.OS = system
+	s.LimitMemory()
+	return release.Open(ctx, s.Release())
+}
+
+// openFor returns the release of a selection, and the selection of what Run makes. A release that is narrowed to a shard
+// is not shared with other targets.
+func openFor(ctx context.Context, selection plan.Selection) (*release.Release, plan.Selection, error) {
+	settings, err := settings.From(lookupEnv())
+	if err != nil {
+		return nil, selection, err
+	}
+	if selection.Verb != "publish" {
+		if selection.Shard, err = settings.ParseShard(); err != nil {
+			return nil, selection, err
+		}
+	}
+	if selection.Shard.Of == 0 {
+		b, err := open(ctx, selection.OS)
+		return b, selection, err
+	}
+	b, err := openNew(ctx, settings, selection.OS)
+	if err != nil {
+		return nil, selection, err
+	}
+	narrowed, err := b.Target(selection)
+	return b, narrowed, err
 }
 
 // run runs one verb, and prints its result.
@@ -82,7 +109,7 @@ func run(ctx context.Context, verb string, only ...string) error {
 		if err != nil {
 			return err
 		}
-		b, err := open(ctx, selection.OS)
+		b, selection, err := openFor(ctx, selection)
 		if err != nil {
 			return err
 		}
