@@ -21,7 +21,7 @@ func (l ArchiveLayers) Validate() error {
 	return fmt.Errorf("layers %q: want %s or %s", string(l), UncompressedLayers, OriginalLayers)
 }
 
-// A ZstdLevel is the name of a compression level of klauspost/compress. The empty level is BestZstd.
+// A ZstdLevel is the name of a compression level of zstd. The empty level is BestZstd.
 type ZstdLevel string
 
 // The levels, from the fastest to the one that makes the smallest archive.
@@ -30,13 +30,14 @@ const (
 	DefaultZstd ZstdLevel = "default"
 	BetterZstd  ZstdLevel = "better"
 	BestZstd    ZstdLevel = "best"
+	MaxZstd     ZstdLevel = "max"
 )
 
 // Validate returns an error if l is unknown.
 func (l ZstdLevel) Validate() error {
 	switch l {
-	case "", FastestZstd, DefaultZstd, BetterZstd, BestZstd:
+	case "", FastestZstd, DefaultZstd, BetterZstd, BestZstd, MaxZstd:
 		return nil
 	}
-	return fmt.Errorf("zstd level %q: want %s, %s, %s or %s", string(l), FastestZstd, DefaultZstd, BetterZstd, BestZstd)
+	return fmt.Errorf("zstd level %q: want %s, %s, %s, %s or %s", string(l), FastestZstd, DefaultZstd, BetterZstd, BestZstd, MaxZstd)
 }

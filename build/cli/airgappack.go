@@ -64,7 +64,7 @@ is written.`,
 	f.BoolVar(&pack.job.Proof, "proof", false, "put a statement of all that the archive contains into it, with the manifests of the registry, and the signatures and other referrers that it has")
 	f.StringVar(&pack.job.SBOM, "sbom", "", "put an SBOM of each image into archives: spdx or cyclonedx; implies --proof")
 	f.BoolVar(&pack.dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
-	f.StringVar((*string)(&pack.job.Level), "level", string(images.BestZstd), "zstd level: fastest, default, better or best")
+	f.StringVar((*string)(&pack.job.Level), "level", string(images.BestZstd), "zstd level: fastest, default, better, best or max")
 	pack.addFlags(c)
 	mustHaveValue(c, "sbom")
 	return c

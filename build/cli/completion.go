@@ -19,7 +19,7 @@ var flagWords = map[string][]string{
 	"builder":     {"embedded", "docker", "buildkit"},
 	"platform":    {"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/ppc64le", "linux/riscv64", "linux/s390x", "windows/amd64"},
 	"layers":      {"uncompressed", "original"},
-	"level":       {"fastest", "default", "better", "best"},
+	"level":       {"fastest", "default", "better", "best", "max"},
 	"media-types": {"oci", "docker"},
 	"compression": {"gzip", "zstd", "none"},
 	"format":      {"spdx", "cyclonedx"},

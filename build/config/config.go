@@ -146,7 +146,7 @@ type Airgap struct {
 	// AllImages is the condition for a list of the images in all archives of a platform.
 	AllImages expression.Condition `yaml:"all-images" json:"-" expand:"platform" doc:"condition: a list of the images in all archives is written for the platforms on which it holds; default: always"`
 	Layers    images.ArchiveLayers `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original to keep the registry's bytes and digests"`
-	Level     images.ZstdLevel     `yaml:"level" enum:"fastest default better best" doc:"zstd level: fastest, default, better or best (default)"`
+	Level     images.ZstdLevel     `yaml:"level" enum:"fastest default better best max" doc:"zstd level: fastest, default, better, best (default) or max"`
 	Split     string               `yaml:"split" doc:"maximum size of a file, such as 1900MB for a GitHub release; larger archives are split into parts"`
 	Lists     map[string]List      `yaml:"lists" doc:"content of the archives; the list called images adds no suffix to the name of its archive" example:"{images: {images: [acme-runtime], file: images.txt}}"`
 }

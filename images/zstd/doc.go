@@ -39,4 +39,7 @@
 // path through the block is found, with prices from the blocks before (parse.go, prices.go). Last,
 // the literals and sequences are encoded with the tables that fit best (block.go, fse.go). The
 // first step runs concurrently with the others, on another block (encoder.go).
+//
+// Level Max searches more candidates (rows.go), and the parser leaves out no edge (edges.go). The
+// rest is the same.
 package zstd

@@ -6,10 +6,6 @@ import (
 	"sync/atomic"
 )
 
-// Version identifies the output of the encoder. It changes whenever the encoding of any content
-// does, and must be part of cache keys.
-const Version = "1"
-
 // slack is the number of bytes in the buffer of an encoder besides the window. The window moves
 // after that many bytes.
 const slack = 8 << 20
@@ -22,7 +18,7 @@ const slack = 8 << 20
 // must not be used by several goroutines at a time.
 type Encoder struct {
 	tables tables
-	parser parser
+	parser *parser
 	writer blockWriter
 
 	// hist is the window and the content after it. base is the position of its first
@@ -58,6 +54,10 @@ type block struct {
 	// searchFar. matches is the number of candidates.
 	near, far []uint32
 	matches   int
+	// At level Max, found has the near candidates in place of near: found[ends[i-1]:ends[i]] are
+	// those for byte i.
+	found []candidate
+	ends  []uint32
 }
 
 const (
@@ -69,14 +69,17 @@ const (
 	pieceSize = 256 << 10
 )
 
-// NewEncoder returns an Encoder at the beginning of a frame.
-func NewEncoder() *Encoder {
-	e := &Encoder{hist: make([]byte, 0, Window+slack), free: make(chan *block, blocks), spare: make(chan []byte, pieces)}
+// NewEncoder returns an Encoder of a level at the beginning of a frame.
+func NewEncoder(level Level) *Encoder {
+	e := &Encoder{parser: newParser(level), hist: make([]byte, 0, Window+slack), free: make(chan *block, blocks), spare: make(chan []byte, pieces)}
 	for range blocks {
 		e.free <- &block{near: make([]uint32, maxBlock), far: make([]uint32, maxBlock)}
 	}
 	for range pieces {
 		e.spare <- make([]byte, 0, pieceSize)
+	}
+	if level == Max {
+		e.tables.rows = new(rowTable)
 	}
 	e.Reset()
 	return e
@@ -198,12 +201,17 @@ func (e *Encoder) search(end int) {
 	limit := min(end, len(e.hist)-ahead)
 	size := end - e.done
 	b.hist, b.start, b.matches = e.hist[:end], e.done, 0
+	b.found, b.ends = b.found[:0], b.ends[:0]
 	b.near, b.far = b.near[:size], b.far[:size]
 	clear(b.near[max(limit-e.done, 0):])
 	clear(b.far)
 	for at := e.done; at < limit; at += searchStep {
 		from, to := at-e.done, min(at+searchStep, limit)-e.done
 		b.matches += e.tables.searchFar(e.hist, e.base, at, b.far[from:to])
+		if e.tables.rows != nil {
+			b.matches += e.tables.rows.search(e.hist, e.base, at, to-from, b)
+			continue
+		}
 		b.matches += e.tables.searchNear(e.hist, e.base, at, b.near[from:to])
 	}
 	e.farIndexed, e.nearIndexed = max(limit, e.farIndexed), max(limit, e.nearIndexed)
@@ -228,7 +236,11 @@ func (e *Encoder) indexNear() {
 	e.nearIndexed = max(e.nearIndexed, e.done-nearReach)
 	for end := min(e.done, len(e.hist)-ahead); e.nearIndexed < end; {
 		n := min(searchStep, end-e.nearIndexed)
-		e.tables.searchNear(e.hist, e.base, e.nearIndexed, e.tables.picked[:n])
+		if e.tables.rows != nil {
+			e.tables.rows.index(e.hist, e.base, e.nearIndexed, n)
+		} else {
+			e.tables.searchNear(e.hist, e.base, e.nearIndexed, e.tables.picked[:n])
+		}
 		e.nearIndexed += n
 	}
 }

@@ -144,8 +144,17 @@ func contents() map[string][]byte {
 	return all
 }
 
-func TestFramesAreDecoded(t *testing.T) {
-	e := NewEncoder()
+// eachLevel runs a test with an encoder of each level.
+func eachLevel(t *testing.T, f func(t *testing.T, level Level)) {
+	for name, level := range map[string]Level{"best": Best, "max": Max} {
+		t.Run(name, func(t *testing.T) { f(t, level) })
+	}
+}
+
+func TestFramesAreDecoded(t *testing.T) { eachLevel(t, testFramesAreDecoded) }
+
+func testFramesAreDecoded(t *testing.T, level Level) {
+	e := NewEncoder(level)
 	for name, content := range contents() {
 		t.Run(name, func(t *testing.T) {
 			e.Reset()
@@ -170,7 +179,7 @@ func TestRawBlocksKeepTheRepeatedOffsets(t *testing.T) {
 		from := at - 200_000 + r.IntN(25_000)
 		copy(content[at:], content[from:from+4])
 	}
-	e := NewEncoder()
+	e := NewEncoder(Best)
 	encoded := segment(t, e, content)
 	header := encoded[before*(3+maxBlock):]
 	if kind := header[0] >> 1 & 3; kind != rawBlock || len(e.parser.sequences) == 0 {
@@ -189,9 +198,11 @@ func TestRawBlocksKeepTheRepeatedOffsets(t *testing.T) {
 }
 
 // zstd's own program decides what the format allows.
-func TestFramesAreDecodedByZstd(t *testing.T) {
+func TestFramesAreDecodedByZstd(t *testing.T) { eachLevel(t, testFramesAreDecodedByZstd) }
+
+func testFramesAreDecodedByZstd(t *testing.T, level Level) {
 	program := imagetest.Program(t, "zstd")
-	e := NewEncoder()
+	e := NewEncoder(level)
 	for name, content := range contents() {
 		t.Run(name, func(t *testing.T) {
 			e.Reset()
@@ -212,6 +223,10 @@ func TestFramesAreDecodedByZstd(t *testing.T) {
 
 // Segments are the same whether the encoder encoded or loaded the content before them.
 func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
+	eachLevel(t, testSegmentsDependOnTheWindowAlone)
+}
+
+func testSegmentsDependOnTheWindowAlone(t *testing.T, level Level) {
 	if testing.Short() {
 		t.Skip("compresses some 300 MB")
 	}
@@ -225,7 +240,7 @@ func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
 		append(append(noise(5, 5), old[:2<<20]...), noise(4, 1<<20)...),
 	}
 	all := bytes.Join(parts, nil)
-	e := NewEncoder()
+	e := NewEncoder(level)
 	var made [][]byte
 	for _, p := range parts {
 		made = append(made, segment(t, e, p))
@@ -244,8 +259,12 @@ func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
 
 // Content outside of the window does not matter.
 func TestSegmentsDoNotDependOnContentBeforeTheWindow(t *testing.T) {
+	eachLevel(t, testSegmentsDoNotDependOnContentBeforeTheWindow)
+}
+
+func testSegmentsDoNotDependOnContentBeforeTheWindow(t *testing.T, level Level) {
 	window, content := noise(1, Window), code(1, 1<<20)
-	e := NewEncoder()
+	e := NewEncoder(level)
 	first := segmentAfter(t, e, append(code(2, 1<<20), window...), content)
 	// The same content, but too far away.
 	if !bytes.Equal(segmentAfter(t, e, append(bytes.Clone(content), window...), content), first) {
@@ -255,8 +274,12 @@ func TestSegmentsDoNotDependOnContentBeforeTheWindow(t *testing.T) {
 
 // Positions are counted modulo a number that is smaller than long frames.
 func TestSegmentsDoNotDependOnTheirPosition(t *testing.T) {
+	eachLevel(t, testSegmentsDoNotDependOnTheirPosition)
+}
+
+func testSegmentsDoNotDependOnTheirPosition(t *testing.T, level Level) {
 	content := append(code(1, 3<<20), noise(1, 70_000)...)
-	e := NewEncoder()
+	e := NewEncoder(level)
 	first := segment(t, e, content)
 	for _, at := range []uint32{positions - 1<<20, math.MaxUint32 - 1<<20} {
 		e.Reset()
@@ -270,16 +293,19 @@ func TestSegmentsDoNotDependOnTheirPosition(t *testing.T) {
 
 // Entries that have left the window stay out of reach, although positions wrap around.
 func TestEntriesBeforeTheWindowAreNotUsed(t *testing.T) {
-	var tables tables
+	tables := tables{rows: new(rowTable)}
 	tables.reset(0)
 	const at, tag = 1000, 7
-	for _, table := range [][]uint32{tables.far[:], tables.near[:]} {
+	all := [][]uint32{tables.far[:], tables.near[:]}
+	tables.rows.each(func(entries []uint32) { all = append(all, entries) })
+	all = append(all[:3], all[len(all)-1]) // one of the rows, and short
+	for _, table := range all {
 		table[5] = at<<tagBits | tag
 	}
 	for position := uint32(at); position < 3*positions; position += maxBlock {
 		tables.sweep(position)
 		inReach := position-at <= farReach
-		for _, table := range [][]uint32{tables.far[:], tables.near[:]} {
+		for _, table := range all {
 			if got := distance(position<<tagBits|tag, table[5]) <= farReach; got != inReach {
 				t.Fatalf("%d bytes later an entry is in reach: %t", position-at, got)
 			}
@@ -293,8 +319,12 @@ func TestEntriesBeforeTheWindowAreNotUsed(t *testing.T) {
 }
 
 func TestSegmentsDoNotDependOnPiecesOrProcessors(t *testing.T) {
+	eachLevel(t, testSegmentsDoNotDependOnPiecesOrProcessors)
+}
+
+func testSegmentsDoNotDependOnPiecesOrProcessors(t *testing.T, level Level) {
 	content := append(code(1, 3<<20), noise(1, 200_000)...)
-	e := NewEncoder()
+	e := NewEncoder(level)
 	first := segment(t, e, content)
 	for _, piece := range []int{1009, maxBlock, 1 << 20} {
 		for _, processors := range []int{1, 4} {
@@ -323,10 +353,14 @@ func TestSegmentsDoNotDependOnPiecesOrProcessors(t *testing.T) {
 
 // A copy is found with its full length, wherever it is in the window.
 func TestCopiesAreFoundInTheWholeWindow(t *testing.T) {
+	eachLevel(t, testCopiesAreFoundInTheWholeWindow)
+}
+
+func testCopiesAreFoundInTheWholeWindow(t *testing.T, level Level) {
 	copied := noise(1, 4096)
 	for _, distance := range []int{4096, nearReach + 5000, farReach} {
 		content := append(append(bytes.Clone(copied), noise(2, distance-len(copied))...), copied...)
-		made := segmentAfter(t, NewEncoder(), content[:distance], copied)
+		made := segmentAfter(t, NewEncoder(level), content[:distance], copied)
 		if n := len(made); n > 100 {
 			t.Errorf("a copy of %d bytes from %d bytes back takes %d", len(copied), distance, n)
 		}
@@ -346,13 +380,23 @@ func rawSegment(content []byte) (out []byte) {
 
 // Caches still have segments from other versions of this package.
 func TestVersionNamesTheBytes(t *testing.T) {
-	e := NewEncoder()
-	sum := sha256.New()
-	for _, content := range [][]byte{code(1, 1<<20), noise(1, 1000), make([]byte, 300_000), code(2, 200_000)} {
-		sum.Write(segment(t, e, content))
+	for level, want := range map[Level]string{Best: "1 e8aca3238ef7b920", Max: "max 1 3a271825fb6f5032"} {
+		e := NewEncoder(level)
+		sum := sha256.New()
+		for _, content := range [][]byte{code(1, 1<<20), noise(1, 1000), make([]byte, 300_000), code(2, 200_000)} {
+			sum.Write(segment(t, e, content))
+		}
+		if got := level.Version() + " " + hex.EncodeToString(sum.Sum(nil))[:16]; got != want {
+			t.Errorf("version and digest are %q instead of %q: after an intended change of the output, change Version too", got, want)
+		}
 	}
-	if got, want := Version+" "+hex.EncodeToString(sum.Sum(nil))[:16], "1 e8aca3238ef7b920"; got != want {
-		t.Errorf("version and digest are %q instead of %q: after an intended change of the output, change Version too", got, want)
+}
+
+func TestMaxIsSmallerThanBest(t *testing.T) {
+	content := code(1, 1<<20)
+	best, most := len(segment(t, NewEncoder(Best), content)), len(segment(t, NewEncoder(Max), content))
+	if most > best*97/100 {
+		t.Errorf("max makes %d bytes, best %d", most, best)
 	}
 }
 
@@ -369,7 +413,7 @@ func (f *failingWriter) Write(b []byte) (int, error) {
 
 func TestErrorsOfTheWriterEndASegment(t *testing.T) {
 	content := code(1, 4<<20)
-	e := NewEncoder()
+	e := NewEncoder(Best)
 	whole := segment(t, e, content)
 	for _, after := range []int{0, len(whole) / 2, len(whole) - 1} {
 		e.Reset()
@@ -411,7 +455,7 @@ func FuzzEncoder(f *testing.F) {
 	f.Add([]byte("a frame of layers"))
 	f.Add([]byte{0, 1, 2, 250, 130, 255, 9, 9, 9, 200, 3, 251, 140, 170})
 	f.Add(noise(1, 300))
-	e := NewEncoder()
+	encoders := []*Encoder{NewEncoder(Best), NewEncoder(Max)}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		var (
 			content []byte
@@ -434,18 +478,20 @@ func FuzzEncoder(f *testing.F) {
 			}
 		}
 		ends = append(ends, len(content))
-		var segments [][]byte
-		at := 0
-		e.Reset()
-		for _, end := range ends {
-			segments = append(segments, segment(t, e, content[at:end]))
-			at = end
-		}
-		framed(t, content, segments...)
-		// The last segment by itself.
-		if n := len(ends); n > 1 {
-			if !bytes.Equal(segmentAfter(t, e, content[:ends[n-2]], content[ends[n-2]:]), segments[n-1]) {
-				t.Error("the last segment differs if the content before it is loaded")
+		for _, e := range encoders {
+			var segments [][]byte
+			at := 0
+			e.Reset()
+			for _, end := range ends {
+				segments = append(segments, segment(t, e, content[at:end]))
+				at = end
+			}
+			framed(t, content, segments...)
+			// The last segment by itself.
+			if n := len(ends); n > 1 {
+				if !bytes.Equal(segmentAfter(t, e, content[:ends[n-2]], content[ends[n-2]:]), segments[n-1]) {
+					t.Error("the last segment differs if the content before it is loaded")
+				}
 			}
 		}
 	})
@@ -455,16 +501,18 @@ func FuzzEncoder(f *testing.F) {
 // one core and on two. B/op is not memory, but the size of the output.
 func BenchmarkEncoder(b *testing.B) {
 	content := program(b)
-	b.Run("segment", func(b *testing.B) {
-		e := NewEncoder()
-		b.SetBytes(int64(len(content)))
-		var size int
-		for b.Loop() {
-			e.Reset()
-			size = len(segment(b, e, content))
-		}
-		b.ReportMetric(float64(size), "size")
-	})
+	for name, level := range map[string]Level{"best": Best, "max": Max} {
+		b.Run(name, func(b *testing.B) {
+			e := NewEncoder(level)
+			b.SetBytes(int64(len(content)))
+			var size int
+			for b.Loop() {
+				e.Reset()
+				size = len(segment(b, e, content))
+			}
+			b.ReportMetric(float64(size), "size")
+		})
+	}
 	b.Run("library", func(b *testing.B) {
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(Window))
 		if err != nil {

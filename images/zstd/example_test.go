@@ -13,7 +13,7 @@ import (
 func ExampleEncoder() {
 	content := bytes.Repeat([]byte("layer "), 1000)
 	frame := bytes.NewBuffer(zstd.AppendHeader(nil, uint64(len(content)), false))
-	encoder := zstd.NewEncoder()
+	encoder := zstd.NewEncoder(zstd.Best)
 	encoder.Begin(frame)
 	if _, err := encoder.Write(content); err != nil {
 		fmt.Println(err)

@@ -16,8 +16,10 @@ import (
 // the path to it into sequences.
 
 const (
-	// A match of sufficientLen bytes is taken without a look at others.
+	// A match of sufficientLen bytes, or at level Max of longestEdge, is taken without a look at
+	// others.
 	sufficientLen = 40
+	longestEdge   = 64
 	// forward visits at most maxNodes nodes before backtrack, and at least minNodes if
 	// the block has as many.
 	maxNodes = 1024
@@ -47,8 +49,10 @@ type openMatch struct {
 
 // A parser turns blocks into literals and sequences.
 type parser struct {
-	prices prices
-	reps   repcodes
+	thorough   bool // at level Max: no edge is left out
+	sufficient int  // the length of a match of sufficient length
+	prices     prices
+	reps       repcodes
 
 	// These are of the block that is parsed:
 	block     *block
@@ -59,9 +63,16 @@ type parser struct {
 	// These are of the nodes since the last backtrack:
 	first    int // the position of nodes[0] in hist
 	reach    int // the last node that an edge leads to
-	nodes    [maxNodes + sufficientLen]node
-	nodeReps [maxNodes + sufficientLen]repcodes // of the visited nodes
+	nodes    [maxNodes + longestEdge]node
+	nodeReps [maxNodes + longestEdge]repcodes // of the visited nodes
 	path     [maxNodes]sequence
+}
+
+func newParser(level Level) *parser {
+	if level == Max {
+		return &parser{thorough: true, sufficient: longestEdge}
+	}
+	return &parser{sufficient: sufficientLen}
 }
 
 // reset forgets all blocks: the next block can be decoded after any other.
@@ -124,12 +135,13 @@ func (p *parser) forward() (i int, copied sequence) {
 		if run := n.litLen + 1; int(run) < len(more) {
 			price += more[run]
 		}
-		if price >= next.price {
+		if price < next.price {
+			*next = node{price: price, litLen: n.litLen + 1}
+		} else if !p.thorough {
 			// The next node has a better path, and matches that begin there are nearly
 			// as good as those that begin here.
 			continue
 		}
-		*next = node{price: price, litLen: n.litLen + 1}
 		p.updateReps(i, n)
 		if copied = p.relaxMatches(i, n); copied.matchLen > 0 {
 			return i, copied
@@ -147,98 +159,6 @@ func (p *parser) updateReps(i int, n *node) {
 		p.reps = p.nodeReps[from].after(n.offset, p.nodes[from].litLen > 0)
 	}
 	p.nodeReps[i] = p.reps
-}
-
-// relaxMatches relaxes the edges of matches from the node i: those of the three repcodes,
-// and the near and the far candidate, each if it is longer than those before. It returns
-// the first match of sufficient length.
-func (p *parser) relaxMatches(i int, n *node) sequence {
-	hist, at := p.block.hist, p.first+i
-	if len(hist)-at < nearLen {
-		return sequence{}
-	}
-	price := n.price + p.prices.noLiterals
-	longest := minMatch - 1
-
-	last := p.reps
-	if n.litLen == 0 {
-		last = repcodes{last.rep2, last.rep3, last.rep1 - 1}
-	}
-	word := binary.LittleEndian.Uint32(hist[at:])
-	for offset := uint32(1); offset <= 3; offset++ {
-		distance := last.rep1
-		last = repcodes{last.rep2, last.rep3, last.rep1}
-		// The first three bytes must be equal. A distance of 0, or to before the
-		// beginning, is not valid.
-		if uint(distance-1) >= uint(at) || (binary.LittleEndian.Uint32(hist[at-int(distance):])^word)<<8 != 0 {
-			continue
-		}
-		if length := matchLen(hist, at-int(distance), at); length > longest {
-			if length >= sufficientLen {
-				return sequence{uint32(n.litLen), uint32(length), offset}
-			}
-			p.relax(i, length, longest, price+p.prices.offset[offset>>1], offset)
-			longest = length
-		}
-	}
-
-	place := at - p.block.start
-	found := p.block.near[place]
-	if length := int(found >> nearShift); length > longest && length >= nearLen {
-		distance := int(found & nearMask)
-		if length == 8 {
-			if p.near.distance != distance || p.near.end <= at {
-				p.near = openMatch{distance, at + matchLen(hist, at-distance, at)}
-			}
-			length = p.near.end - at
-		}
-		length = min(length, len(hist)-at)
-		if length > longest {
-			offset := uint32(distance + 3)
-			if length >= sufficientLen {
-				return sequence{uint32(n.litLen), uint32(length), offset}
-			}
-			p.relax(i, length, longest, price+p.prices.offset[offsetCode(offset)], offset)
-			longest = length
-		}
-	}
-
-	if distance := int(p.block.far[place]); distance != 0 && (distance != p.far.distance || p.far.end <= at) {
-		if end := at + matchLen(hist, at-distance, at); end > p.far.end {
-			p.far = openMatch{distance, end}
-		}
-	}
-	if length := p.far.end - at; length > longest && length >= nearLen {
-		offset := uint32(p.far.distance + 3)
-		if length >= sufficientLen {
-			return sequence{uint32(n.litLen), uint32(length), offset}
-		}
-		p.relax(i, length, longest, price+p.prices.offset[offsetCode(offset)], offset)
-	}
-	return sequence{}
-}
-
-// relax relaxes the edge of a match of this length from the node i, and those of its
-// shorter forms, longer than shorter, while they are better than the paths known. price
-// is that of the match without its length.
-func (p *parser) relax(i, length, shorter int, price int32, offset uint32) {
-	nodes, lengths := p.nodes[i:i+length+1], p.prices.matchLen[:length+1]
-	l := length
-	for ; l > max(shorter, p.reach-i); l-- {
-		nodes[l] = node{price: price + lengths[l], offset: offset, matchLen: int32(l)}
-	}
-	for k := l; k > p.reach-i; k-- {
-		nodes[k].price = math.MaxInt32
-	}
-	p.reach = max(p.reach, i+length)
-	for ; l > shorter; l-- {
-		total := price + lengths[l]
-		if total < nodes[l].price {
-			nodes[l] = node{price: total, offset: offset, matchLen: int32(l)}
-		} else if l < length {
-			break
-		}
-	}
 }
 
 // backtrack appends the sequences of the best path to the node i.

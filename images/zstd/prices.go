@@ -34,9 +34,9 @@ type prices struct {
 	// litLenDelta is the price of a number of literals less that of one literal fewer. It
 	// is 0 from the end of the table on.
 	litLenDelta [litLenSmall]int32
-	matchLen    [sufficientLen]int32 // of matches shorter than sufficientLen
-	offset      [offsetCodes]int32   // by code
-	noLiterals  int32                // the price of 0 as a number of literals
+	matchLen    [longestEdge]int32 // of matches shorter than longestEdge
+	offset      [offsetCodes]int32 // by code
+	noLiterals  int32              // the price of 0 as a number of literals
 }
 
 // reset drops the frequencies of all blocks. The prices of the first block come from the predefined

@@ -62,6 +62,8 @@ const hashMultiplier = 0x9e3779b97f4a7c15
 type tables struct {
 	far  [1 << farBits]uint32
 	near [1 << nearBits]uint32
+	// rows takes the place of near at level Max, and is nil at others.
+	rows *rowTable
 	// swept is the position of the last sweep.
 	swept uint32
 
@@ -80,6 +82,9 @@ func (t *tables) reset(position uint32) {
 	t.swept = position
 	fill(t.far[:], unreachable(position))
 	fill(t.near[:], unreachable(position))
+	if t.rows != nil {
+		t.rows.each(func(entries []uint32) { fill(entries, unreachable(position)) })
+	}
 }
 
 // unreachable returns an entry that is out of reach at position and until the next sweep.
@@ -97,11 +102,17 @@ func (t *tables) sweep(position uint32) {
 		return
 	}
 	t.swept = position
-	for _, table := range [][]uint32{t.far[:], t.near[:]} {
-		for i, entry := range table {
-			if (position-entry>>tagBits)%positions > farReach {
-				table[i] = unreachable(position)
-			}
+	sweepEntries(t.far[:], position)
+	sweepEntries(t.near[:], position)
+	if t.rows != nil {
+		t.rows.each(func(entries []uint32) { sweepEntries(entries, position) })
+	}
+}
+
+func sweepEntries(table []uint32, position uint32) {
+	for i, entry := range table {
+		if (position-entry>>tagBits)%positions > farReach {
+			table[i] = unreachable(position)
 		}
 	}
 }

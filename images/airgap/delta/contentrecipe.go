@@ -6,7 +6,6 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap/delta/content"
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/images/zstd"
 )
 
 // A contentRecipe says how runs of NEW are made of content of OLD. First frames of OLD are decompressed: the sources. Joined
@@ -62,9 +61,6 @@ type madeRun struct {
 
 	tar int64 // offset of its content in the tar of NEW, which the recipe lacks
 }
-
-// segmentEncoder is the name of the encoder of the segments of zstd frames.
-const segmentEncoder = "zstd segment " + zstd.Version
 
 // patchSize returns the size of all patches, in bytes.
 func (c *contentRecipe) patchSize() (n int64) {
@@ -187,12 +183,12 @@ func (c *contentRecipe) checkMade(d *delta, size int64) error {
 		if m.Encoder < 0 || m.Encoder > len(c.Encoders) {
 			return fmt.Errorf("invalid recipe: run %d of what is made has no encoder", i)
 		}
-		segment := c.encoder(m) == segmentEncoder
+		segment := segmentLevel(c.encoder(m)) >= 0
 		switch {
 		case m.New < done || m.Size <= 0 || m.Size > d.New.Size-m.New,
 			m.From < from || m.Content <= 0 || m.Content > size-m.From,
 			m.Window < 0 || m.Window > min(m.From-from, format.MaxWindow), // a window is loaded once
-			m.Continued && (i == 0 || m.Window > 0 || m.From != from || c.encoder(c.Made[i-1]) != segmentEncoder),
+			m.Continued && (i == 0 || m.Window > 0 || m.From != from || c.Made[i-1].Encoder != m.Encoder),
 			!segment && (m.Window > 0 || m.Continued), m.Encoder == 0 && m.Content != m.Size:
 			return fmt.Errorf("invalid recipe: run %d of what is made is outside the files, or over the one before it", i)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	library "github.com/klauspost/compress/zstd"
 
@@ -15,7 +16,10 @@ import (
 )
 
 // A runEncoder writes runs that are made, in their order. It needs about 60 MB for segments.
-type runEncoder struct{ segments *zstd.Encoder }
+type runEncoder struct {
+	segments *zstd.Encoder
+	level    zstd.Level // of segments
+}
 
 // write writes the run m, whose content is in made, to w. encoder is the name of its encoder, or "".
 func (e *runEncoder) write(ctx context.Context, w io.Writer, made io.ReaderAt, encoder string, m madeRun, buf []byte) error {
@@ -25,16 +29,13 @@ func (e *runEncoder) write(ctx context.Context, w io.Writer, made io.ReaderAt, e
 	}
 	out := &exactWriter{w: w, left: m.Size}
 	var err error
-	switch encoder {
-	case "":
+	if encoder == "" {
 		err = read(out, m.From, m.Content)
-	case segmentEncoder:
-		err = e.segment(out, m, read)
-	default:
-		if level := libraryLevel(encoder); level > 0 {
-			err = frame(out, level, m, read)
-			break
-		}
+	} else if level := segmentLevel(encoder); level >= 0 {
+		err = e.segment(out, level, m, read)
+	} else if level := libraryLevel(encoder); level > 0 {
+		err = frame(out, level, m, read)
+	} else {
 		err = deflated(out, encoder, m, read)
 	}
 	if err != nil {
@@ -44,9 +45,9 @@ func (e *runEncoder) write(ctx context.Context, w io.Writer, made io.ReaderAt, e
 }
 
 // segment encodes a segment of a zstd frame.
-func (e *runEncoder) segment(w io.Writer, m madeRun, read func(w io.Writer, from, size int64) error) error {
-	if e.segments == nil {
-		e.segments = zstd.NewEncoder()
+func (e *runEncoder) segment(w io.Writer, level zstd.Level, m madeRun, read func(w io.Writer, from, size int64) error) error {
+	if e.segments == nil || e.level != level {
+		e.segments, e.level = zstd.NewEncoder(level), level
 	}
 	if !m.Continued {
 		e.segments.Reset()
@@ -62,20 +63,32 @@ func (e *runEncoder) segment(w io.Writer, m madeRun, read func(w io.Writer, from
 	return err
 }
 
-// libraryLevels are the levels whose frames the library makes, the likely ones first.
-var libraryLevels = []library.EncoderLevel{library.SpeedDefault, library.SpeedBetterCompression, library.SpeedFastest}
+// segmentEncoder returns the name of the encoder of segments at a level.
+func segmentEncoder(level zstd.Level) string { return "zstd segment " + level.Version() }
+
+// segmentEncoders are the encoders of segments by level.
+var segmentEncoders = []string{zstd.Best: segmentEncoder(zstd.Best), zstd.Max: segmentEncoder(zstd.Max)}
+
+// segmentLevel returns the level of an encoder of segments, or -1.
+func segmentLevel(encoder string) zstd.Level {
+	return zstd.Level(slices.Index(segmentEncoders, encoder))
+}
 
 // libraryEncoder returns the name of the encoder of the library at a level.
 func libraryEncoder(level library.EncoderLevel) string {
 	return fmt.Sprintf("%s zstd %s", format.LibraryVersion, level)
 }
 
+// libraryEncoders make whole frames at libraryLevels, the likely ones first.
+var (
+	libraryLevels   = []library.EncoderLevel{library.SpeedDefault, library.SpeedBetterCompression, library.SpeedFastest}
+	libraryEncoders = []string{libraryEncoder(libraryLevels[0]), libraryEncoder(libraryLevels[1]), libraryEncoder(libraryLevels[2])}
+)
+
 // libraryLevel returns the level of an encoder of the library, or 0.
 func libraryLevel(encoder string) library.EncoderLevel {
-	for _, level := range libraryLevels {
-		if encoder == libraryEncoder(level) {
-			return level
-		}
+	if i := slices.Index(libraryEncoders, encoder); i >= 0 {
+		return libraryLevels[i]
 	}
 	return 0
 }
@@ -97,7 +110,7 @@ func frame(w io.Writer, level library.EncoderLevel, m madeRun, read func(w io.Wr
 
 // knownEncoder reports whether this program has an encoder.
 func knownEncoder(name string) bool {
-	return name == segmentEncoder || libraryLevel(name) > 0 || deflate.Known(name)
+	return segmentLevel(name) >= 0 || libraryLevel(name) > 0 || deflate.Known(name)
 }
 
 // deflated encodes a deflate stream.

@@ -140,8 +140,8 @@ func (m *remaker) frame(ctx context.Context, frame format.Span, entries []format
 	var runs []madeRun
 	if m.new.codec == format.Gzip {
 		runs, err = m.streamsMade(ctx, frame)
-	} else if runs, err = m.segmentsMade(ctx, m.segments(frame, entries)); err == nil && len(runs) == 0 {
-		runs, err = m.frameMade(ctx, frame)
+	} else if runs, err = m.madeBy(ctx, segmentEncoders, m.segments(frame, entries)); err == nil && len(runs) == 0 {
+		runs, err = m.madeBy(ctx, libraryEncoders, []madeRun{{New: frame.Offset, Size: frame.Size, From: m.size, Content: frame.TarSize, tar: frame.TarOffset}})
 	}
 	if err != nil || len(runs) == 0 {
 		return err
@@ -155,43 +155,32 @@ func (m *remaker) frame(ctx context.Context, frame format.Span, entries []format
 	return nil
 }
 
-// segmentsMade returns runs of a frame, if this program makes the same.
-func (m *remaker) segmentsMade(ctx context.Context, runs []madeRun) ([]madeRun, error) {
-	for i := range runs {
-		runs[i].From += m.size
-		if same, err := m.made(ctx, segmentEncoder, runs[i]); !same {
-			return nil, err
-		}
-	}
-	for i := range runs {
-		runs[i].Encoder = m.number(segmentEncoder)
-	}
-	return runs, nil
-}
-
-// frameMade returns a whole frame as a run, if the library makes the same at some level.
-func (m *remaker) frameMade(ctx context.Context, frame format.Span) ([]madeRun, error) {
-	run := madeRun{New: frame.Offset, Size: frame.Size, From: m.size, Content: frame.TarSize, tar: frame.TarOffset}
-	for _, level := range libraryLevels {
-		encoder := libraryEncoder(level)
-		if same, err := m.made(ctx, encoder, run); err != nil {
+// madeBy returns runs of a frame with the first of some encoders that makes them, or nothing.
+func (m *remaker) madeBy(ctx context.Context, encoders []string, runs []madeRun) ([]madeRun, error) {
+	for _, encoder := range encoders {
+		if same, err := m.made(ctx, encoder, runs...); err != nil {
 			return nil, err
 		} else if same {
-			run.Encoder = m.number(encoder)
-			return []madeRun{run}, nil
+			for i := range runs {
+				runs[i].Encoder = m.number(encoder)
+			}
+			return runs, nil
 		}
 	}
 	return nil, nil
 }
 
-// made reports whether an encoder makes a run of NEW.
-func (m *remaker) made(ctx context.Context, encoder string, run madeRun) (bool, error) {
-	same := &comparer{r: io.NewSectionReader(m.new.file, run.New, run.Size)}
-	err := m.encoder.write(ctx, same, m.content, encoder, run, make([]byte, 256<<10))
-	if errors.Is(err, errOther) {
-		return false, nil
+// made reports whether an encoder makes runs of NEW.
+func (m *remaker) made(ctx context.Context, encoder string, runs ...madeRun) (bool, error) {
+	for _, run := range runs {
+		same := &comparer{r: io.NewSectionReader(m.new.file, run.New, run.Size)}
+		if err := m.encoder.write(ctx, same, m.content, encoder, run, make([]byte, 256<<10)); errors.Is(err, errOther) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
 	}
-	return err == nil, err
+	return true, nil
 }
 
 // number returns the number of an encoder in the recipe.
@@ -229,14 +218,14 @@ func (m *remaker) segments(frame format.Span, entries []format.Entry) []madeRun 
 		if !ok {
 			return nil
 		}
-		run := madeRun{New: at, Size: size, From: s.From, Content: s.Size, tar: frame.TarOffset + s.From}
+		run := madeRun{New: at, Size: size, From: m.size + s.From, Content: s.Size, tar: frame.TarOffset + s.From}
 		at += size
 		changed := m.missing(run.New, run.Size) > 0
 		switch n := len(runs); {
 		case n == 0 && changed:
 			run.Window = min(s.From, zstd.Window)
 			runs = append(runs, run)
-		case n > 0 && s.From-(runs[n-1].From+runs[n-1].Content) < zstd.Window:
+		case n > 0 && run.From-(runs[n-1].From+runs[n-1].Content) < zstd.Window:
 			// Segments whose window has changed content have changed, or are made again to keep the window.
 			run.Continued = true
 			runs = append(runs, run)

@@ -24,7 +24,7 @@ func dictionary(old []byte) []byte { return old[max(len(old)-zstd.Window/2, 0):]
 func compress(ctx context.Context, old, extra []byte) ([]byte, error) {
 	// The header (RFC 8878, section 3.1.1.1) differs from zstd.AppendHeader: the window includes the dictionary.
 	out := bytes.NewBuffer(binary.LittleEndian.AppendUint32([]byte{0x28, 0xb5, 0x2f, 0xfd, 2 << 6, (25 - 10) << 3}, uint32(len(extra))))
-	e := zstd.NewEncoder()
+	e := zstd.NewEncoder(zstd.Best)
 	e.Begin(out)
 	e.Load(dictionary(old))
 	for part := range slices.Chunk(extra, piece) {

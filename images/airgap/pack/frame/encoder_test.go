@@ -31,8 +31,11 @@ func TestEncoderVersionsAreThoseOfGoMod(t *testing.T) {
 func TestEncodersLeaveNoTrace(t *testing.T) {
 	content := []byte(imagetest.Words(1, 3<<20))
 	for name, level := range levels {
+		if level.library == 0 {
+			continue
+		}
 		t.Run(string(name), func(t *testing.T) {
-			enc, err := format.LibraryEncoder(level)
+			enc, err := format.LibraryEncoder(level.library)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/zstd"
 )
 
 // A Maker makes the frames of archives in one codec. Run may be called from several goroutines.
@@ -26,17 +27,21 @@ type Maker interface {
 func NewMaker(codec format.Codec, content Content, level Level, jobs int) Maker {
 	switch codec {
 	case format.Zstd:
-		return newZstdFrames(content, library.EncoderLevel(level))
+		return newZstdFrames(content, level)
 	case format.Gzip:
 		return &gzipFrames{content: content, jobs: jobs}
 	}
 	return tarFrames{content: content}
 }
 
-// A Level is a compression level of zstd.
-type Level library.EncoderLevel
+// A Level is a compression level of zstd. library is the level of the encoder of the library, or 0 if
+// frames are made by our own, whose level is own.
+type Level struct {
+	library library.EncoderLevel
+	own     zstd.Level
+}
 
 // LevelOf returns the level with a name, or an error if there is none.
 func LevelOf(name images.ZstdLevel) (Level, error) {
-	return Level(levels[cmp.Or(name, images.BestZstd)]), name.Validate()
+	return levels[cmp.Or(name, images.BestZstd)], name.Validate()
 }

@@ -16,8 +16,11 @@ import (
 // the window before it. So a layer that changes changes its segments, and those that follow within the
 // window.
 
-// segmentVersion is the part of the key of a segment that changes when encoders change.
-const segmentVersion = "segments " + zstd.Version + " " + encoderVersion
+// segmentVersion returns the part of the key of a segment that changes with the level, and when encoders
+// change.
+func (m *zstdMaker) segmentVersion() string {
+	return "segments " + m.level.own.Version() + " " + encoderVersion
+}
 
 // segments divides a frame.
 func segments(files []tarFile) []format.Segment {
@@ -30,7 +33,7 @@ func segments(files []tarFile) []format.Segment {
 
 // whole makes a frame of one segment. The frame has a checksum for readers that do not verify digests.
 func (m *zstdMaker) whole(ctx context.Context, f *Frame) error {
-	return m.made(ctx, f, "zstd-frame", segmentVersion+digests(m.files), f.TarSize, func(w io.Writer) error {
+	return m.made(ctx, f, "zstd-frame", m.segmentVersion()+digests(m.files), f.TarSize, func(w io.Writer) error {
 		enc, err := m.encoder()
 		if err != nil {
 			return err
@@ -83,7 +86,7 @@ func (m *zstdMaker) segmentKey(s format.Segment) string {
 		at += m.files[first].tarSize()
 		first++
 	}
-	return fmt.Sprintf("%s from %d to %d after %d%s", segmentVersion, s.From-at, s.From-at+s.Size, window-at, digests(m.files[first:s.File+1]))
+	return fmt.Sprintf("%s from %d to %d after %d%s", m.segmentVersion(), s.From-at, s.From-at+s.Size, window-at, digests(m.files[first:s.File+1]))
 }
 
 // A segmentMaker makes those segments of one frame that are not in the store, in their order.
@@ -129,7 +132,7 @@ func (s *segmentMaker) close() {
 }
 
 func (m *zstdMaker) encoder() (*zstd.Encoder, error) {
-	return m.encoders.take(func() (*zstd.Encoder, error) { return zstd.NewEncoder(), nil })
+	return m.encoders.take(func() (*zstd.Encoder, error) { return zstd.NewEncoder(m.level.own), nil })
 }
 
 // A loader is a writer that primes the window of an encoder.

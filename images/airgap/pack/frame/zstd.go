@@ -21,18 +21,19 @@ import (
 // with go.mod.
 const encoderVersion = format.LibraryVersion
 
-// levels are the zstd levels by name. The best one is made by images/zstd, the others by the library.
-var levels = map[images.ZstdLevel]library.EncoderLevel{
-	images.FastestZstd: library.SpeedFastest,
-	images.DefaultZstd: library.SpeedDefault,
-	images.BetterZstd:  library.SpeedBetterCompression,
-	images.BestZstd:    library.SpeedBestCompression,
+// levels are the zstd levels by name.
+var levels = map[images.ZstdLevel]Level{
+	images.FastestZstd: {library: library.SpeedFastest},
+	images.DefaultZstd: {library: library.SpeedDefault},
+	images.BetterZstd:  {library: library.SpeedBetterCompression},
+	images.BestZstd:    {own: zstd.Best},
+	images.MaxZstd:     {own: zstd.Max},
 }
 
 // zstdFrames makes the frames of .tar.zst archives.
 type zstdFrames struct {
 	content Content
-	level   library.EncoderLevel
+	level   Level
 	// slots bounds how many encoders are at work. A slot is acquired before
 	// store.DerivedFile is called; that order prevents a deadlock.
 	slots           chan struct{}
@@ -44,7 +45,7 @@ type zstdFrames struct {
 // 100 MB. One of our own uses two to three cores.
 const maxEncoders = 2
 
-func newZstdFrames(content Content, level library.EncoderLevel) *zstdFrames {
+func newZstdFrames(content Content, level Level) *zstdFrames {
 	return &zstdFrames{content: content, level: level, slots: make(chan struct{}, maxEncoders)}
 }
 
@@ -84,7 +85,7 @@ func (z *zstdFrames) Run(ctx context.Context, run []Layer, done func(int)) (Fram
 	case !slices.ContainsFunc(run, func(l Layer) bool { return !l.Verbatim() || l.Compression == sniff.None }):
 		// All layers are compressed already.
 		err = m.stored(ctx, &f)
-	case z.level != library.SpeedBestCompression:
+	case z.level.library != 0:
 		err = m.byLibrary(ctx, &f)
 	case len(all) == 1:
 		err = m.whole(ctx, &f)
@@ -181,9 +182,9 @@ func (m *zstdMaker) stored(ctx context.Context, f *Frame) error {
 
 // byLibrary makes the frame with an encoder of the library.
 func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame) error {
-	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, m.level, format.MaxWindow, digests(m.files))
+	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, m.level.library, format.MaxWindow, digests(m.files))
 	return m.made(ctx, f, "zstd-frame", key, f.TarSize, func(w io.Writer) error {
-		enc, err := m.libraryEncoders.take(func() (*library.Encoder, error) { return format.LibraryEncoder(m.level) })
+		enc, err := m.libraryEncoders.take(func() (*library.Encoder, error) { return format.LibraryEncoder(m.level.library) })
 		if err != nil {
 			return err
 		}
