@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,25 +17,26 @@ import (
 func (p *Program) diffCommand() *cobra.Command {
 	var opts delta.Options
 	c := p.deltaCommand(&cobra.Command{
-		Use:   "diff OLD NEW -o DELTA",
-		Short: "Write the difference between an old and a new archive",
+		Use:   "diff (OLD | --from OLD…) NEW -o DELTA",
+		Short: "Write the difference between old archives and a new one",
 		Long: `Diff writes a delta. Apply recreates the new archive, byte for byte, from the old archive
 and the delta. The delta of a patch release is about as large as what changed in the files
-of its layers. Both archives must have the same format. They may be https:// URLs.
+of its layers. With --from, a delta is made for several old archives, all of which are
+needed to apply it. All archives must have the same format. They may be https:// URLs.
 
 To recreate a .tar.zst or .tar.gz, apply compresses the changed layers again, with the same
 version of the encoder. Other versions of Slipway may refuse the delta. With --portable, any version
 can apply it, and it is larger: it contains the changed layers compressed.`,
-		Args:    cobra.ExactArgs(2),
-		Example: examples("slipway airgap diff v1.34.1/images.tar.zst v1.34.2/images.tar.zst -o images.delta"),
-	}, "delta to write", func(ctx context.Context, words []string, output string) (string, error) {
-		r, err := delta.Write(ctx, words[0], words[1], output, opts)
+		Example: examples("slipway airgap diff v1.34.1/images.tar.zst v1.34.2/images.tar.zst -o images.delta",
+			"slipway airgap diff --from v1.34.1/core.tar.zst --from v1.34.1/cilium.tar.zst v1.34.2/images.tar.zst -o images.delta"),
+	}, "delta to write", func(ctx context.Context, olds []string, new, output string) (string, error) {
+		r, err := delta.Write(ctx, olds, new, output, opts)
 		made := ""
 		if r.Made > 0 {
 			made = fmt.Sprintf(", and %s are made of its content", progress.FormatBytes(r.Made))
 		}
 		return fmt.Sprintf("%s: %s, in place of %s; %s are taken from %s%s\n", output, progress.FormatBytes(r.Size),
-			progress.FormatBytes(r.New.Size), progress.FormatBytes(r.Copied), redact.Text(words[0]), made), err
+			progress.FormatBytes(r.New.Size), progress.FormatBytes(r.Copied), redact.Text(strings.Join(olds, ", ")), made), err
 	})
 	c.Flags().BoolVar(&opts.Portable, "portable", false, "write a delta that any version of Slipway can apply")
 	return c
@@ -41,31 +44,43 @@ can apply it, and it is larger: it contains the changed layers compressed.`,
 
 func (p *Program) applyCommand() *cobra.Command {
 	return p.deltaCommand(&cobra.Command{
-		Use:   "apply OLD DELTA -o NEW",
-		Short: "Recreate a new archive from an old one and a delta",
+		Use:   "apply (OLD | --from OLD…) DELTA -o NEW",
+		Short: "Recreate a new archive from old ones and a delta",
 		Long: `Apply recreates the new archive, byte for byte, and checks its SHA-256. It refuses an old
 archive that is damaged, or not the one that the delta was made for, before it writes
-anything. OLD and DELTA may be https:// URLs.`,
-		Args: cobra.ExactArgs(2),
+anything. With --from, name all old archives that the delta was made for, in any order;
+others are ignored. OLD and DELTA may be https:// URLs.`,
 		Example: examples("slipway airgap apply v1.34.1/images.tar.zst images.delta -o images.tar.zst",
-			"slipway airgap apply images.tar.zst https://example.com/v1.34.2/images.delta -o images.tar.zst"),
-	}, "archive to write", func(ctx context.Context, words []string, output string) (string, error) {
-		r, err := delta.Apply(ctx, words[0], words[1], output)
+			"slipway airgap apply images.tar.zst https://example.com/v1.34.2/images.delta -o images.tar.zst",
+			"slipway airgap apply --from core.tar.zst --from cilium.tar.zst images.delta -o images.tar.zst"),
+	}, "archive to write", func(ctx context.Context, olds []string, file, output string) (string, error) {
+		r, err := delta.Apply(ctx, olds, file, output)
 		return fmt.Sprintf("%s: %s, sha256:%s\n", output, progress.FormatBytes(r.New.Size), r.New.SHA256), err
 	})
 }
 
-// deltaCommand adds -o to a command, and prints the text that work returns.
-func (p *Program) deltaCommand(c *cobra.Command, about string, work func(ctx context.Context, words []string, output string) (string, error)) *cobra.Command {
+// deltaCommand adds -o and --from to a command for old archives and another file, and prints the text that work returns.
+func (p *Program) deltaCommand(c *cobra.Command, about string, work func(ctx context.Context, olds []string, file, output string) (string, error)) *cobra.Command {
+	var from []string
 	var output string
+	c.Flags().StringArrayVar(&from, "from", nil, "old archive, in place of OLD; can be repeated")
 	c.Flags().StringVarP(&output, "output", "o", "", about)
+	mustHaveValue(c, "from")
+	c.Args = func(c *cobra.Command, words []string) error {
+		if len(from) > 0 {
+			return cobra.ExactArgs(1)(c, words)
+		}
+		return cobra.ExactArgs(2)(c, words)
+	}
 	c.RunE = func(c *cobra.Command, words []string) error {
 		if output == "" {
 			return usage.Errorf("missing output file: add -o FILE")
 		}
+		last := len(words) - 1
+		olds := slices.Concat(from, words[:last])
 		var said string
 		err := p.watched(c, func(ctx context.Context) (err error) {
-			said, err = work(ctx, words, output)
+			said, err = work(ctx, olds, words[last], output)
 			return err
 		})
 		if err != nil {

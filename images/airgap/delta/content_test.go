@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
 	"github.com/slipway-build/slipway/images/airgap/delta/deflate"
+	"github.com/slipway-build/slipway/images/airgap/delta/match"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/imagetest"
@@ -64,7 +65,7 @@ func TestDeltaOfChangedFiles(t *testing.T) {
 				t.Errorf("the delta has %d bytes, over %d: %+v", made.Size, limit, made)
 			}
 			again := filepath.Join(t.TempDir(), "again")
-			if _, err := Write(t.Context(), old[codec], new[codec], again, Options{}); err != nil {
+			if _, err := Write(t.Context(), []string{old[codec]}, new[codec], again, Options{}); err != nil {
 				t.Fatal(err)
 			}
 			if string(read(t, file)) != string(read(t, again)) {
@@ -140,7 +141,7 @@ func TestContentMakesADeltaSmaller(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := &delta{Old: file, New: file, Copies: []copiedRun{}, contentRecipe: contentRecipe{Sources: []source{{0, size, size}}}}
+		d := &delta{Old: oldIDs{file}, New: file, Copies: []match.Run{}, contentRecipe: contentRecipe{Sources: []source{{0, size, size}}}}
 		c := &contentDiff{delta: d, patches: patches}
 		err = c.use([]madeRun{{Size: size, Content: size}}, []contentStep{{Size: size, Old: []contentRange{{0, size}}, Patch: patch}})
 		patches.close()
@@ -156,7 +157,7 @@ func TestPortableDelta(t *testing.T) {
 	opts := pack.Options{Level: images.BestZstd}
 	old, new := airgaptest.Pack(t, content, patchRelease(t, 1), opts)[format.Zstd], airgaptest.Pack(t, content, patchRelease(t, 2), opts)[format.Zstd]
 	path := filepath.Join(t.TempDir(), "delta")
-	if r, err := Write(t.Context(), old, new, path, Options{Portable: true}); err != nil || r.Made != 0 {
+	if r, err := Write(t.Context(), []string{old}, new, path, Options{Portable: true}); err != nil || r.Made != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if b := read(t, path); b[len(deltaMagic)] != deltaVersion || strings.Contains(string(b), segmentEncoder(zstd.Best)) {
@@ -175,7 +176,7 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 	apply := func(dir, encoder, copies, sources, content, made string) error {
 		recipe := fmt.Sprintf(`{"old":{"name":"old","size":1000,"sha256":"%[1]x"},"new":{"name":"new","size":1000,"sha256":"%[1]x"},"encoders":[%[2]s],"copies":[%[3]s],"sources":[%[4]s],"content":[%[5]s],"made":[%[6]s]}`,
 			sha256.Sum256(raw), encoder, copies, sources, content, made)
-		_, err := Apply(t.Context(), old, write(t, seal([]byte(recipe), patch)), filepath.Join(dir, "new"))
+		_, err := Apply(t.Context(), []string{old}, write(t, seal([]byte(recipe), patch)), filepath.Join(dir, "new"))
 		return err
 	}
 	const (
@@ -228,11 +229,11 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 }
 
 func TestPieces(t *testing.T) {
-	p := &pieces{file: strings.NewReader("0123456789")}
-	p.add(1, 2)
-	p.add(3, 0)
-	p.add(3, 1)
-	p.add(7, 2)
+	p, file := &pieces{}, strings.NewReader("0123456789")
+	p.add(file, 1, 2)
+	p.add(file, 3, 0)
+	p.add(file, 3, 1)
+	p.add(file, 7, 2)
 	if len(p.all) != 2 {
 		t.Errorf("adjacent pieces are apart: %+v", p.all)
 	}
@@ -253,12 +254,11 @@ func TestPieces(t *testing.T) {
 func TestPatchesReadOldAsOftenAsContentMayGrow(t *testing.T) {
 	step := contentStep{Size: 1, Old: []contentRange{{At: 0, Size: 1 << 20}}, Patch: 1}
 	c := &contentRecipe{Content: slices.Repeat([]contentStep{step}, 1000)}
-	d := &delta{size: 60_000}
-	d.Old.Size = 40 << 20
+	d := &delta{size: 60_000, Old: oldIDs{{Size: 40 << 20}}}
 	if _, err := c.checkSteps(d, 1<<20, 2000); err != nil {
 		t.Error(err)
 	}
-	d.Old.Size = 1 << 20
+	d.Old[0].Size = 1 << 20
 	if _, err := c.checkSteps(d, 1<<20, 2000); err == nil || !strings.Contains(err.Error(), "reading what its patches need") {
 		t.Errorf("error %v", err)
 	}

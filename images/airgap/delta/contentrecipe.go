@@ -114,7 +114,7 @@ func (c *contentRecipe) checkContent(d *delta, rest int64) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(growth(sources, d.Old.Size), growth(size, d.Old.Size+d.size)); err != nil {
+	if err := errors.Join(growth(sources, d.Old.size()), growth(size, d.Old.size()+d.size)); err != nil {
 		return err
 	}
 	return c.checkMade(d, size)
@@ -124,7 +124,7 @@ func (c *contentRecipe) checkContent(d *delta, rest int64) error {
 func (c *contentRecipe) checkSources(d *delta) (size int64, err error) {
 	var done int64
 	for _, s := range c.Sources {
-		if s.Old < done || s.Size <= 0 || s.Size > d.Old.Size-s.Old || s.Content < 0 || s.Content > maxContent-size || c.Codec == "" && s.Content != s.Size {
+		if s.Old < done || s.Size <= 0 || s.Size > d.Old.size()-s.Old || s.Content < 0 || s.Content > maxContent-size || c.Codec == "" && s.Content != s.Size {
 			return 0, errContent
 		}
 		done, size = s.Old+s.Size, size+s.Content
@@ -159,7 +159,7 @@ func (c *contentRecipe) checkSteps(d *delta, sources, rest int64) (size int64, e
 		}
 		size, patches = size+s.Size, patches+s.Patch
 	}
-	if err := growth(work, d.Old.Size+d.size); err != nil {
+	if err := growth(work, d.Old.size()+d.size); err != nil {
 		return 0, fmt.Errorf("invalid recipe: reading what its patches need: %w", err)
 	}
 	return size, nil

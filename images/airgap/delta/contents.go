@@ -68,9 +68,9 @@ func (c *contents) scratch(final string) (*scratch, error) {
 // openOld opens the content of OLD.
 func (c *contents) openOld(ctx context.Context, old io.ReaderAt, final string) error {
 	if c.Codec == "" {
-		p := &pieces{file: old}
+		p := &pieces{}
 		for _, s := range c.Sources {
-			p.add(s.Old, s.Size)
+			p.add(old, s.Old, s.Size)
 		}
 		c.old = p
 		return nil
@@ -86,7 +86,7 @@ func (c *contents) openOld(ctx context.Context, old io.ReaderAt, final string) e
 	for _, s := range c.Sources {
 		if err := decompress(ctx, w, c.Codec, io.NewSectionReader(old, s.Old, s.Size), s.Content); err != nil {
 			w.Close()
-			return fmt.Errorf("decompressing byte %d of %q: %w", s.Old, c.Old.Name, err)
+			return fmt.Errorf("decompressing byte %d of %s: %w", s.Old, c.Old.names(), err)
 		}
 	}
 	c.old = to.r

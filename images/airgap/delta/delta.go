@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipway-build/slipway/images/airgap/delta/match"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/fileop"
@@ -32,7 +33,9 @@ type FileID struct {
 
 // A Result describes a delta.
 type Result struct {
-	Old, New FileID
+	// Old are the old files, in the order in which the delta joins them.
+	Old []FileID
+	New FileID
 	// Size is the size of the delta, in bytes.
 	Size int64
 	// Copied is the number of bytes of New that are copied from Old, in Copies runs. Made is the number of those that
@@ -47,16 +50,16 @@ type Options struct {
 	Portable bool
 }
 
-// Write writes a delta to path. With the file old and the delta, Apply restores the file new. Any
-// two files have a delta, and either may be split, or on a web server. Two archives of different
-// codecs have no bytes in common, and are an error.
+// Write writes a delta to path. With the files old and the delta, Apply restores the file new. Any
+// files have a delta, and each may be split, or on a web server. Archives of different codecs have
+// no bytes in common, and are an error.
 //
-// The delta depends only on the content and names of the two files. Write applies it before it
+// The delta depends only on the content, names and order of the files. Write applies it before it
 // renames it to path.
-func Write(ctx context.Context, old, new, path string, opts Options) (_ Result, err error) {
+func Write(ctx context.Context, old []string, new, path string, opts Options) (_ Result, err error) {
 	task := progress.Start(ctx, "compare "+format.Base(new))
 	defer func() { task.Done(err) }()
-	d, err := diff(ctx, old, new, path, opts, task, func(d *delta, old, new *format.File) error {
+	d, err := diff(ctx, old, new, path, opts, task, func(d *delta, old *oldFile, new *format.File) error {
 		return d.commit(ctx, old, new, path, task)
 	})
 	if err != nil {
@@ -66,8 +69,8 @@ func Write(ctx context.Context, old, new, path string, opts Options) (_ Result, 
 }
 
 // diff makes a delta, which finish writes. If finish fails because of the content of a file, it is called again.
-func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options, task *progress.Task, finish func(d *delta, old, new *format.File) error) (_ *delta, err error) {
-	old, err := openNamed(ctx, oldPath)
+func diff(ctx context.Context, oldPaths []string, newPath, deltaPath string, opts Options, task *progress.Task, finish func(d *delta, old *oldFile, new *format.File) error) (_ *delta, err error) {
+	old, err := openOld(ctx, oldPaths)
 	if err != nil {
 		return nil, err
 	}
@@ -77,16 +80,21 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options,
 		return nil, err
 	}
 	defer new.Close()
-	if err := errors.Join(notOver(deltaPath, old), notOver(deltaPath, new), sameCodec(old, new)); err != nil {
+	for _, f := range old.files {
+		if err := errors.Join(notOver(deltaPath, f), sameCodec(f, new)); err != nil {
+			return nil, err
+		}
+	}
+	if err := notOver(deltaPath, new); err != nil {
 		return nil, err
 	}
 	// OLD is read once, and NEW three times: for its digest, to compare it, and to try the delta.
 	task.SetTotal(old.Size() + 3*new.Size())
 	d := &delta{}
-	var known *knownChunks
+	var chunks *match.Chunks
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		known, err = readChunks(groupCtx, old, task)
+		chunks, d.Old, err = old.read(groupCtx, task)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -96,11 +104,11 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options,
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	d.Old = known.id
-	if d.Copies, err = known.match(ctx, new, task); err != nil {
+	file := match.File{ReaderAt: new, Name: new.Name, Size: new.Size(), Ends: frameEnds(new), Err: new.Err}
+	if d.Copies, err = chunks.Runs(ctx, file, maxCopies, task); err != nil {
 		return nil, err
 	}
-	known = nil // release the memory before compressing
+	chunks = nil // release the memory before compressing
 	plain := *d
 	closeContent, err := d.addContent(ctx, old, new, deltaPath, opts.Portable)
 	defer closeContent()
@@ -124,7 +132,7 @@ func ofContent(ctx context.Context, err error) bool {
 }
 
 // commit writes the delta to path, once it has tried it.
-func (d *delta) commit(ctx context.Context, old, new *format.File, path string, task *progress.Task) error {
+func (d *delta) commit(ctx context.Context, old *oldFile, new *format.File, path string, task *progress.Task) error {
 	temp, err := atomicfile.Create(path, 0)
 	if err != nil {
 		return err
@@ -159,11 +167,11 @@ func try(ctx context.Context, path, final string, d *delta, old io.ReaderAt, tas
 	return written.rebuild(ctx, old, contents.made, io.Discard, task)
 }
 
-// Apply writes the file new from the file old and the delta at path. It checks the delta, and then
-// the SHA-256 of old, before it writes anything. The result is renamed to new, and replaces an
-// existing file, once its SHA-256 is that of the file for which the delta was made. old may be
-// split, and may be the same path as new. old and path may be URLs.
-func Apply(ctx context.Context, old, path, new string) (_ Result, err error) {
+// Apply writes the file new from the files old, in any order, and the delta at path. It checks the
+// delta, and then the SHA-256 of each of old, before it writes anything. The result is renamed to
+// new, and replaces an existing file, once its SHA-256 is that of the file for which the delta was
+// made. Each of old may be split, and may be the same path as new. old and path may be URLs.
+func Apply(ctx context.Context, old []string, path, new string) (_ Result, err error) {
 	task := progress.Start(ctx, "apply "+format.Base(path))
 	defer func() { task.Done(err) }()
 	d, err := apply(ctx, old, path, new, task)
@@ -173,7 +181,7 @@ func Apply(ctx context.Context, old, path, new string) (_ Result, err error) {
 	return d.result(), nil
 }
 
-func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progress.Task) (*delta, error) {
+func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, task *progress.Task) (*delta, error) {
 	f, err := openNamed(ctx, deltaPath)
 	if err != nil {
 		return nil, err
@@ -186,13 +194,14 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	if err := errors.Join(notOver(newPath, f), d.checkEncoders()); err != nil {
 		return nil, err
 	}
-	task.SetTotal(d.Old.Size + d.New.Size)
-	old, err := openNamed(ctx, oldPath)
+	task.SetTotal(d.Old.size() + d.New.Size)
+	given, err := openOld(ctx, oldPaths)
 	if err != nil {
 		return nil, err
 	}
-	defer old.Close()
-	if err := d.checkOld(ctx, old, task); err != nil {
+	defer given.Close()
+	old, err := d.arrange(ctx, given.files, task)
+	if err != nil {
 		return nil, err
 	}
 	contents, err := d.makeContents(ctx, old, newPath)
@@ -214,31 +223,11 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 		return nil, err
 	}
 	// Windows cannot replace an open file.
-	old.Close()
+	given.Close()
 	if err := temp.Commit(); err != nil {
 		return nil, err
 	}
 	return d, format.RemoveParts(newPath, 0)
-}
-
-// checkOld returns an error unless old is the file for which the delta was made.
-func (d *delta) checkOld(ctx context.Context, old *format.File, task *progress.Task) error {
-	if size := old.Size(); size != d.Old.Size && size != d.New.Size {
-		return fmt.Errorf("%s is not the file that the delta was made for: it has %d bytes instead of the %d of %q",
-			old.Name, size, d.Old.Size, d.Old.Name)
-	}
-	id, err := fileID(ctx, old, task)
-	if err != nil {
-		return err
-	}
-	switch id.SHA256 {
-	case d.Old.SHA256:
-		return nil
-	case d.New.SHA256:
-		return fmt.Errorf("%s is already %q, which the delta makes; nothing to do", old.Name, d.New.Name)
-	}
-	return fmt.Errorf("%s is not the file that the delta was made for, or is damaged: its SHA-256 is %s instead of the %s of %q",
-		old.Name, id.SHA256, d.Old.SHA256, d.Old.Name)
 }
 
 // fileID reads a file and returns its FileID.

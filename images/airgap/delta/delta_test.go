@@ -59,13 +59,21 @@ func read(t testing.TB, path string) []byte {
 // roundTrip writes a delta and applies it. It returns the path of the delta.
 func roundTrip(t testing.TB, old, new string) (string, Result) {
 	t.Helper()
+	return roundTripOf(t, []string{old}, new)
+}
+
+// roundTripOf writes a delta of several files OLD, and applies it to them in another order.
+func roundTripOf(t testing.TB, old []string, new string) (string, Result) {
+	t.Helper()
 	delta := filepath.Join(t.TempDir(), "delta")
 	made, err := Write(t.Context(), old, new, delta, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	reversed := slices.Clone(old)
+	slices.Reverse(reversed)
 	out := filepath.Join(t.TempDir(), "new")
-	applied, err := Apply(t.Context(), old, delta, out)
+	applied, err := Apply(t.Context(), reversed, delta, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,10 +127,10 @@ func TestDeltaOfProvenArchives(t *testing.T) {
 	}
 	before, after := signed(1), signed(2)
 	file, made := filepath.Join(t.TempDir(), "delta"), filepath.Join(t.TempDir(), "images.tar.zst")
-	if _, err := Write(t.Context(), before, after, file, Options{}); err != nil {
+	if _, err := Write(t.Context(), []string{before}, after, file, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Apply(t.Context(), before, file, made); err != nil {
+	if _, err := Apply(t.Context(), []string{before}, file, made); err != nil {
 		t.Fatal(err)
 	}
 	trusted := policy.Vouched(policy.Signer{Name: "release", Keys: sign.Verifiers(airgaptest.Key(t, 1).PublicKey())})
@@ -196,10 +204,10 @@ func TestDeltaOfParts(t *testing.T) {
 		}
 	}
 	delta := filepath.Join(t.TempDir(), "delta")
-	if _, err := Write(t.Context(), old, format.PartPath(new, 1), delta, Options{}); err != nil {
+	if _, err := Write(t.Context(), []string{old}, format.PartPath(new, 1), delta, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Apply(t.Context(), old, delta, old); err != nil {
+	if _, err := Apply(t.Context(), []string{old}, delta, old); err != nil {
 		t.Fatal(err)
 	}
 	w, err := format.OpenFile(new)

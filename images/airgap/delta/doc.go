@@ -1,5 +1,5 @@
 // Package delta writes deltas of archives, and applies them. A delta contains the bytes that one
-// file, NEW, has and another one, OLD, lacks. docs/airgap-delta.md describes its format.
+// file, NEW, has and another one, OLD, lacks. OLD may be several files, joined. docs/airgap-delta.md describes its format.
 //
 // Archives of two releases have whole frames in common, so that their delta is about as large as the frames that
 // changed. Of the format of archives, the package uses only the ends of frames; any two files have a delta.
@@ -12,5 +12,4 @@
 //     which patches make from the content of OLD.
 //   - The recipe lists the runs to copy, the made runs, and the patches for their content. A delta consists of the recipe,
 //     the added bytes, the patches and a digest.
-//   - A chunk is a piece of a file that is cut by its content. Chunks with the same digest show where runs may be.
 package delta

@@ -61,14 +61,14 @@ func TestDeltaOfDamagedArchives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, said := t.TempDir(), &airgaptest.Warnings{}
 			file, out := filepath.Join(dir, "delta"), filepath.Join(dir, "new")
-			made, err := Write(progress.With(t.Context(), said), c.old, c.new, file, Options{})
+			made, err := Write(progress.With(t.Context(), said), []string{c.old}, c.new, file, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if len(said.Said) != 1 || !strings.Contains(said.Said[0], "holds changed layers whole") {
 				t.Errorf("the warnings are %q", said.Said)
 			}
-			if _, err := Apply(t.Context(), c.old, file, out); err != nil || made.Made != 0 || string(read(t, out)) != string(read(t, c.new)) {
+			if _, err := Apply(t.Context(), []string{c.old}, file, out); err != nil || made.Made != 0 || string(read(t, out)) != string(read(t, c.new)) {
 				t.Errorf("%+v, %v", made, err)
 			}
 			if left := airgaptest.FilesIn(t, dir); len(left) != 2 {
@@ -110,7 +110,7 @@ func TestContentOfBombsIsLeftOut(t *testing.T) {
 // contentOf returns what compares a changed file of size bytes, whose patch has 10 bytes.
 func contentOf(size int64) *contentDiff {
 	id := FileID{Size: size, SHA256: strings.Repeat("a", 64)}
-	return &contentDiff{delta: &delta{Old: id, New: id, contentRecipe: contentRecipe{Sources: []source{{0, size, size}}}}, patches: &scratch{}}
+	return &contentDiff{delta: &delta{Old: oldIDs{id}, New: id, contentRecipe: contentRecipe{Sources: []source{{0, size, size}}}}, patches: &scratch{}}
 }
 
 // A recipe that is not read is not written.

@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/images/airgap/delta/match"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/streams"
@@ -26,9 +28,10 @@ import (
 const (
 	deltaMagic = "SlwDelta"
 	// A delta of deltaVersion has no content that is made. One of contentVersion has some, with patches before the
-	// added bytes.
+	// added bytes. One of oldsVersion has several files OLD, and may have such content.
 	deltaVersion   = 1
 	contentVersion = 2
+	oldsVersion    = 3
 	// deltaHead is the size of the head: the magic, the version and the size of the recipe,
 	// both of 4 bytes, little endian.
 	deltaHead = len(deltaMagic) + 4 + 4
@@ -48,11 +51,11 @@ const (
 
 // A delta is the recipe and, if it was read from a file, the added bytes.
 type delta struct {
-	Old FileID `json:"old"`
+	Old oldIDs `json:"old"`
 	New FileID `json:"new"`
 	// Copies are the runs of NEW that are copied from OLD, in their order in NEW. All other
 	// bytes of NEW are added, in their order.
-	Copies []copiedRun `json:"copies"`
+	Copies []match.Run `json:"copies"`
 	contentRecipe
 
 	size    int64             // of the file, in bytes
@@ -61,17 +64,13 @@ type delta struct {
 }
 
 func (d *delta) version() uint32 {
-	if len(d.Made) > 0 {
+	switch {
+	case len(d.Old) > 1:
+		return oldsVersion
+	case len(d.Made) > 0:
 		return contentVersion
 	}
 	return deltaVersion
-}
-
-// A copiedRun is a run of bytes that OLD and NEW have in common.
-type copiedRun struct {
-	Old  int64 `json:"old"` // offset in OLD
-	New  int64 `json:"new"` // offset in NEW
-	Size int64 `json:"size"`
 }
 
 func (d *delta) result() Result {
@@ -149,7 +148,7 @@ func (d *delta) writeAdded(ctx context.Context, w io.Writer, new io.ReaderAt, le
 // A run is a part of NEW that is not added: copied or made.
 type run struct {
 	offset, size int64
-	copied       *copiedRun
+	copied       *match.Run
 	made         *madeRun
 }
 
@@ -187,9 +186,9 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 		return nil, errors.New("not a delta, or cut off")
 	}
 	version := binary.LittleEndian.Uint32(head[len(deltaMagic):])
-	if version != deltaVersion && version != contentVersion {
-		return nil, fmt.Errorf("it is a delta of version %d, and this program reads versions %d and %d; apply it with the Slipway that made it, or a newer one",
-			version, deltaVersion, contentVersion)
+	if version < deltaVersion || version > oldsVersion {
+		return nil, fmt.Errorf("it is a delta of version %d, and this program reads versions %d to %d; apply it with the Slipway that made it, or a newer one",
+			version, deltaVersion, oldsVersion)
 	}
 	end := size - sha256.Size
 	sum := sha256.New()
@@ -251,22 +250,21 @@ func checkRecipe(raw []byte) error {
 // check returns an error if the recipe is invalid or a decompression bomb. rest is the number of bytes between the
 // recipe and the SHA-256.
 func (d *delta) check(rest int64) error {
-	for _, id := range []FileID{d.Old, d.New} {
-		if id.Size < 0 || !format.IsHexDigest(id.SHA256) {
-			return fmt.Errorf("invalid file in its recipe: %q of %d bytes with the SHA-256 %q", id.Name, id.Size, id.SHA256)
-		}
+	if err := errors.Join(d.Old.check(), d.New.check(math.MaxInt64)); err != nil {
+		return err
 	}
+	oldSize := d.Old.size()
 	if len(d.Copies) > maxCopies {
 		return fmt.Errorf("its recipe has %d runs; at most %d are read", len(d.Copies), maxCopies)
 	}
 	var done int64
 	for i, c := range d.Copies {
-		if c.Size <= 0 || c.Old < 0 || c.Size > d.Old.Size-c.Old || c.New < done || c.Size > d.New.Size-c.New {
+		if c.Size <= 0 || c.Old < 0 || c.Size > oldSize-c.Old || c.New < done || c.Size > d.New.Size-c.New {
 			return fmt.Errorf("run %d of its recipe, %d bytes from byte %d to byte %d, is outside the files or over the run before it", i, c.Size, c.Old, c.New)
 		}
 		done = c.New + c.Size
 	}
-	if err := growth(d.New.Size, d.Old.Size+d.size); err != nil {
+	if err := growth(d.New.Size, oldSize+d.size); err != nil {
 		return err
 	}
 	return d.checkContent(d, rest)
@@ -300,7 +298,7 @@ func (d *delta) rebuild(ctx context.Context, old, made io.ReaderAt, w io.Writer,
 		case r.copied != nil:
 			run := streams.Exactly(io.NewSectionReader(old, r.copied.Old, r.size), r.size)
 			if _, err := io.CopyBuffer(out, task.Reader(streams.WithContext(ctx, run)), buf); err != nil {
-				return fmt.Errorf("copying from %q: %w", d.Old.Name, err)
+				return fmt.Errorf("copying from %s: %w", d.Old.names(), err)
 			}
 		case r.made != nil:
 			if err := encoder.write(ctx, out, made, d.encoder(*r.made), *r.made, buf); err != nil {

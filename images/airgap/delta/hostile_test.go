@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
+	"github.com/slipway-build/slipway/images/airgap/delta/match"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
@@ -51,7 +52,7 @@ func TestApplyRefusesAnotherOld(t *testing.T) {
 		{"a folder", t.TempDir(), "it is a folder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Apply(t.Context(), c.old, delta, filepath.Join(t.TempDir(), "no", "new"))
+			_, err := Apply(t.Context(), []string{c.old}, delta, filepath.Join(t.TempDir(), "no", "new"))
 			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), filepath.Join("no", "new")) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
@@ -71,7 +72,7 @@ func TestApplyRefusesDamagedDeltas(t *testing.T) {
 		if err := os.WriteFile(delta, damaged, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Apply(t.Context(), old, delta, filepath.Join(dir, "new")); err == nil {
+		if _, err := Apply(t.Context(), []string{old}, delta, filepath.Join(dir, "new")); err == nil {
 			t.Errorf("%s: applied without an error", how)
 		}
 		if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
@@ -95,7 +96,10 @@ func TestApplyRefusesDamagedDeltas(t *testing.T) {
 func seal(recipe, added []byte) []byte {
 	b := []byte(deltaMagic)
 	version := uint32(deltaVersion)
-	if bytes.Contains(recipe, []byte(`"made":[`)) {
+	switch {
+	case bytes.HasPrefix(recipe, []byte(`{"old":[`)):
+		version = oldsVersion
+	case bytes.Contains(recipe, []byte(`"made":[`)):
 		version = contentVersion
 	}
 	b = binary.LittleEndian.AppendUint32(b, version)
@@ -122,9 +126,9 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		{"an archive", airgaptest.Compress(t, format.Zstd, raw), "not a delta"},
 		{"another version", func() []byte {
 			b := seal(recipe(1000, good), nil)
-			b[len(deltaMagic)] = 3
+			b[len(deltaMagic)] = 4
 			return b
-		}(), "of version 3, and this program reads versions 1 and 2"},
+		}(), "of version 4, and this program reads versions 1 to 3"},
 		{"a recipe that is too long", func() []byte {
 			b := seal(recipe(1000, good), nil)[:400]
 			binary.LittleEndian.PutUint32(b[len(deltaMagic)+4:], 1<<31)
@@ -155,7 +159,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			_, err := Apply(t.Context(), old, write(t, c.delta), filepath.Join(dir, "new"))
+			_, err := Apply(t.Context(), []string{old}, write(t, c.delta), filepath.Join(dir, "new"))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
@@ -164,7 +168,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Apply(t.Context(), old, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), airgaptest.Compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
+	if _, err := Apply(t.Context(), []string{old}, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), airgaptest.Compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
 		t.Errorf("a valid delta is refused: %v", err)
 	}
 }
@@ -173,18 +177,18 @@ func TestDeltaDoesNotOverwriteItsInputs(t *testing.T) {
 	old, new := write(t, imagetest.Noise(1, 1000)), write(t, imagetest.Noise(2, 1000))
 	delta, _ := roundTrip(t, old, new)
 	for _, path := range []string{old, new} {
-		if _, err := Write(t.Context(), old, new, path, Options{}); err == nil || !strings.Contains(err.Error(), "would overwrite") {
+		if _, err := Write(t.Context(), []string{old}, new, path, Options{}); err == nil || !strings.Contains(err.Error(), "would overwrite") {
 			t.Errorf("Diff to %s: %v", path, err)
 		}
 	}
-	if _, err := Apply(t.Context(), old, delta, delta); err == nil || !strings.Contains(err.Error(), "would overwrite") {
+	if _, err := Apply(t.Context(), []string{old}, delta, delta); err == nil || !strings.Contains(err.Error(), "would overwrite") {
 		t.Errorf("Apply to the delta: %v", err)
 	}
 }
 
 func TestDiffRefusesOtherCodecs(t *testing.T) {
 	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{})
-	_, err := Write(t.Context(), paths[format.Gzip], paths[format.Zstd], filepath.Join(t.TempDir(), "delta"), Options{})
+	_, err := Write(t.Context(), []string{paths[format.Gzip]}, paths[format.Zstd], filepath.Join(t.TempDir(), "delta"), Options{})
 	if err == nil || !strings.Contains(err.Error(), "compare archives of the same codec") {
 		t.Errorf("got %v", err)
 	}
@@ -197,10 +201,13 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 	delta, _ := roundTrip(t, old, new)
 	for what, do := range map[string]func(ctx context.Context, out string) error{
 		"Diff": func(ctx context.Context, out string) error {
-			_, err := Write(ctx, old, new, out, Options{})
+			_, err := Write(ctx, []string{old}, new, out, Options{})
 			return err
 		},
-		"Apply": func(ctx context.Context, out string) error { _, err := Apply(ctx, old, delta, out); return err },
+		"Apply": func(ctx context.Context, out string) error {
+			_, err := Apply(ctx, []string{old}, delta, out)
+			return err
+		},
 	} {
 		for asked, step := int64(0), int64(1); ; asked, step = asked+step, step+step/2+1 {
 			dir := t.TempDir()
@@ -225,17 +232,17 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 func FuzzApply(f *testing.F) {
 	old := imagetest.Noise(1, 4096)
 	oldSum := sha256.Sum256(old)
-	seed := func(new []byte, copies []copiedRun, added []byte) {
+	seed := func(new []byte, copies []match.Run, added []byte) {
 		newSum := sha256.Sum256(new)
-		recipe, err := json.Marshal(&delta{Old: FileID{"old", int64(len(old)), fmt.Sprintf("%x", oldSum)},
+		recipe, err := json.Marshal(&delta{Old: oldIDs{{"old", int64(len(old)), fmt.Sprintf("%x", oldSum)}},
 			New: FileID{"new", int64(len(new)), fmt.Sprintf("%x", newSum)}, Copies: copies})
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(recipe, airgaptest.Compress(f, format.Zstd, added))
 	}
-	seed(old, []copiedRun{{0, 0, 4096}}, nil)
-	seed(slices.Concat(old[1000:], []byte("added"), old[:1000]), []copiedRun{{1000, 0, 3096}, {0, 3101, 1000}}, []byte("added"))
+	seed(old, []match.Run{{Old: 0, New: 0, Size: 4096}}, nil)
+	seed(slices.Concat(old[1000:], []byte("added"), old[:1000]), []match.Run{{Old: 1000, New: 0, Size: 3096}, {Old: 0, New: 3101, Size: 1000}}, []byte("added"))
 	seed([]byte("added"), nil, []byte("added"))
 	changed := slices.Clone(old)
 	changed[2000]++
@@ -247,11 +254,14 @@ func FuzzApply(f *testing.F) {
 		`"sources":[{"old":1000,"size":3096,"content":3096}],"content":[{"size":3096,"old":[{"at":0,"size":3096}],"patch":%d}],"made":[{"new":1000,"size":3096,"from":0,"content":3096}]}`,
 		oldSum, sha256.Sum256(changed), len(patch))
 	f.Add([]byte(made), patch)
+	one := fmt.Sprintf(`{"name":"old","size":4096,"sha256":"%x"}`, oldSum)
+	two := fmt.Sprintf(`[{"name":"a","size":1000,"sha256":"%[1]x"},{"name":"b","size":3096,"sha256":"%[1]x"}]`, oldSum)
+	f.Add([]byte(strings.Replace(made, one, two, 1)), patch)
 	f.Add([]byte(`{}`), []byte{})
 	f.Fuzz(func(t *testing.T, recipe, added []byte) {
 		b := seal(recipe, added)
 		d, err := readDelta(t.Context(), bytes.NewReader(b), int64(len(b)))
-		if err != nil || d.New.Size > 1<<20 || d.Old.Size != int64(len(old)) {
+		if err != nil || d.New.Size > 1<<20 || d.Old.size() != int64(len(old)) {
 			return
 		}
 		if d.checkEncoders() != nil {

@@ -35,6 +35,21 @@ func layoutOf(ctx context.Context, f *format.File) *layout {
 	return &layout{f, codec, idx.Frames, idx.Entries}
 }
 
+// frameEnds returns the ends of the frames of an archive, or none for another file.
+func frameEnds(f *format.File) (ends []int64) {
+	codec, err := format.CodecOfFile(f, f.Size())
+	if err != nil {
+		return nil // not an archive
+	}
+	// Without a valid index, only the content decides.
+	if idx, err := format.ReadIndex(f, f.Size(), codec); err == nil {
+		for _, frame := range idx.Frames {
+			ends = append(ends, frame.Offset+frame.Size)
+		}
+	}
+	return ends
+}
+
 // tarEntries returns the files of a tar up to its end or to damage.
 func tarEntries(ctx context.Context, f *format.File) (all []format.Entry) {
 	r := io.NewSectionReader(f, 0, f.Size())

@@ -45,7 +45,7 @@ func Measure(ctx context.Context, old, new string, opts Options) (_ Measurement,
 	}
 	defer func() { err = errors.Join(err, fileop.RemoveAll(dir)) }()
 	m := &meter{}
-	d, err := diff(ctx, old, new, filepath.Join(dir, "delta"), opts, task, func(d *delta, _, new *format.File) error {
+	d, err := diff(ctx, []string{old}, new, filepath.Join(dir, "delta"), opts, task, func(d *delta, _ *oldFile, new *format.File) error {
 		*m = meter{new: new}
 		if err := d.encode(ctx, m, new, m); err != nil {
 			return err

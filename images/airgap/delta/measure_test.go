@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
@@ -16,7 +17,7 @@ import (
 func measured(t *testing.T, old, new string, opts Options) Measurement {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "delta")
-	want, err := Write(t.Context(), old, new, path, opts)
+	want, err := Write(t.Context(), []string{old}, new, path, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +25,7 @@ func measured(t *testing.T, old, new string, opts Options) Measurement {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Result != want || int64(len(read(t, path))) != got.Size {
+	if !reflect.DeepEqual(got.Result, want) || int64(len(read(t, path))) != got.Size {
 		t.Errorf("Measure: %+v, Write: %+v", got.Result, want)
 	}
 	total, added := got.Rest, int64(0)

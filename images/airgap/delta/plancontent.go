@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
 	"github.com/slipway-build/slipway/images/airgap/delta/content"
+	"github.com/slipway-build/slipway/images/airgap/delta/match"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -28,14 +29,14 @@ type contentDiff struct {
 
 	// made is the content of NEW that is needed.
 	made *pieces
-	// sources are the pieces of the tar of OLD that are its content.
+	// sources are the pieces of the tar of OLD that are its content, without a file.
 	sources pieces
 }
 
 // addContent replaces what the delta would add of changed layers by content, if it is smaller. It writes temporary files
 // beside final, and returns a function that removes them.
-func (d *delta) addContent(ctx context.Context, old, new *format.File, final string, portable bool) (close func(), err error) {
-	c := &contentDiff{delta: d, old: layoutOf(ctx, old), new: layoutOf(ctx, new), remaker: remaker{unknown: map[byte]int{}}}
+func (d *delta) addContent(ctx context.Context, old *oldFile, new *format.File, final string, portable bool) (close func(), err error) {
+	c := &contentDiff{delta: d, new: layoutOf(ctx, new), remaker: remaker{unknown: map[byte]int{}}}
 	c.contents.delta = d
 	close = func() {
 		c.remaker.close()
@@ -44,7 +45,10 @@ func (d *delta) addContent(ctx context.Context, old, new *format.File, final str
 			c.patches.close()
 		}
 	}
-	if c.old == nil || c.new == nil || c.old.codec != c.new.codec {
+	if c.new == nil {
+		return close, nil
+	}
+	if c.old = old.layout(ctx, c.new.codec); len(c.old.frames) == 0 {
 		return close, nil
 	}
 	c.remaker.new, c.remaker.copies = c.new, d.Copies
@@ -66,7 +70,7 @@ func (d *delta) addContent(ctx context.Context, old, new *format.File, final str
 }
 
 // compare compares the content of the runs that can be made, and adds them to the delta.
-func (c *contentDiff) compare(ctx context.Context, old *format.File, final string) error {
+func (c *contentDiff) compare(ctx context.Context, old *oldFile, final string) error {
 	runs := c.needed()
 	newParts := c.newParts()
 	oldParts, err := c.openOld(newParts)
@@ -116,8 +120,8 @@ func (c *contentDiff) use(runs []madeRun, steps []contentStep) error {
 }
 
 // without returns the parts of copies that are not in runs.
-func without(copies []copiedRun, runs []madeRun) []copiedRun {
-	left := []copiedRun{}
+func without(copies []match.Run, runs []madeRun) []match.Run {
+	left := []match.Run{}
 	for _, c := range copies {
 		i, _ := slices.BinarySearchFunc(runs, c.New, func(m madeRun, at int64) int {
 			if m.New+m.Size <= at {
@@ -126,13 +130,13 @@ func without(copies []copiedRun, runs []madeRun) []copiedRun {
 			return 1
 		})
 		for ; c.Size > 0 && i < len(runs) && runs[i].New < c.New+c.Size; i++ {
-			if before := runs[i].New - c.New; before >= minRun {
-				left = append(left, copiedRun{c.Old, c.New, before})
+			if before := runs[i].New - c.New; before >= match.MinRun {
+				left = append(left, match.Run{Old: c.Old, New: c.New, Size: before})
 			}
 			cut := min(runs[i].New+runs[i].Size-c.New, c.Size)
-			c = copiedRun{c.Old + cut, c.New + cut, c.Size - cut}
+			c = match.Run{Old: c.Old + cut, New: c.New + cut, Size: c.Size - cut}
 		}
-		if c.Size >= minRun {
+		if c.Size >= match.MinRun {
 			left = append(left, c)
 		}
 	}
@@ -141,13 +145,13 @@ func without(copies []copiedRun, runs []madeRun) []copiedRun {
 
 // needed finds the content of NEW that the runs need, and returns the runs with their offsets in it.
 func (c *contentDiff) needed() []madeRun {
-	c.made = &pieces{file: c.remaker.content}
+	c.made = &pieces{}
 	runs := slices.Clone(c.remaker.runs)
 	end := int64(-1)
 	for i := range runs {
 		r := &runs[i]
 		from := max(r.From-r.Window, end)
-		c.made.add(from, r.From+r.Content-from)
+		c.made.add(c.remaker.content, from, r.From+r.Content-from)
 		end = r.From + r.Content
 		r.From = c.made.size - r.Content
 	}
@@ -215,11 +219,11 @@ func (c *contentDiff) openOld(newParts []content.Part) ([]content.Part, error) {
 	for i, f := range c.old.frames {
 		if needed[i] {
 			c.Sources = append(c.Sources, source{Old: f.Offset, Size: f.Size, Content: f.TarSize})
-			c.sources.add(f.TarOffset, f.TarSize)
+			c.sources.add(nil, f.TarOffset, f.TarSize)
 		}
 	}
-	if err := growth(c.sources.size, c.old.file.Size()); err != nil {
-		return nil, fmt.Errorf("decompressing %s: %w", c.old.file.Name, err)
+	if err := growth(c.sources.size, c.Old.size()); err != nil {
+		return nil, fmt.Errorf("decompressing %s: %w", c.Old.names(), err)
 	}
 	var parts []content.Part
 	for _, e := range gone {

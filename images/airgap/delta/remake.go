@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/slipway-build/slipway/images/airgap/delta/match"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/zstd"
 )
@@ -22,7 +23,7 @@ const (
 // A remaker finds runs of NEW that can be made of content.
 type remaker struct {
 	new    *layout
-	copies []copiedRun
+	copies []match.Run
 	// runs are what it has found. Their From is an offset in content, of which entries are the files.
 	runs    []madeRun
 	content io.ReaderAt
@@ -41,7 +42,7 @@ func (m *remaker) missing(offset, size int64) int64 {
 }
 
 // overlapping returns how many bytes of a range of NEW are in runs.
-func overlapping(runs []copiedRun, offset, size int64) (n int64) {
+func overlapping(runs []match.Run, offset, size int64) (n int64) {
 	for _, c := range runs[firstAfter(runs, offset):] {
 		if c.New >= offset+size {
 			break
@@ -52,7 +53,7 @@ func overlapping(runs []copiedRun, offset, size int64) (n int64) {
 }
 
 // firstAfter returns the index of the first run that ends after offset.
-func firstAfter(runs []copiedRun, offset int64) int {
+func firstAfter(runs []match.Run, offset int64) int {
 	low, high := 0, len(runs)
 	for low < high {
 		if mid := (low + high) / 2; runs[mid].New+runs[mid].Size > offset {

@@ -36,9 +36,8 @@ func (s *scratch) close() {
 	s.temp.Discard()
 }
 
-// pieces is a file that consists of pieces of another one.
+// pieces is a file that consists of pieces of others.
 type pieces struct {
-	file io.ReaderAt
 	all  []piece
 	size int64
 }
@@ -47,21 +46,22 @@ type pieces struct {
 type piece struct {
 	at     int64 // in the pieces
 	size   int64
+	file   io.ReaderAt
 	offset int64 // in the file
 }
 
-// add adds a piece. For of, it must be after the others in the file. Adjacent pieces become one, so that a layer of
+// add adds a piece. For of, all must be of one file, and in its order. Adjacent pieces become one, so that a layer of
 // several segments is in one piece.
-func (p *pieces) add(offset, size int64) {
+func (p *pieces) add(file io.ReaderAt, offset, size int64) {
 	if size <= 0 {
 		return
 	}
-	if n := len(p.all); n > 0 && p.all[n-1].offset+p.all[n-1].size == offset {
+	if n := len(p.all); n > 0 && p.all[n-1].file == file && p.all[n-1].offset+p.all[n-1].size == offset {
 		p.all[n-1].size += size
 		p.size += size
 		return
 	}
-	p.all = append(p.all, piece{p.size, size, offset})
+	p.all = append(p.all, piece{p.size, size, file, offset})
 	p.size += size
 }
 
@@ -88,7 +88,7 @@ func (p *pieces) ReadAt(b []byte, at int64) (n int, err error) {
 			break
 		}
 		part := b[n:min(int64(len(b)), int64(n)+p.all[i].size-skip)]
-		read, err := p.file.ReadAt(part, p.all[i].offset+skip)
+		read, err := p.all[i].file.ReadAt(part, p.all[i].offset+skip)
 		if n += read; read < len(part) {
 			if err == nil || err == io.EOF {
 				err = io.ErrUnexpectedEOF

@@ -1,4 +1,4 @@
-package delta
+package match
 
 import (
 	"cmp"
@@ -53,43 +53,25 @@ func (s chunkSizes) cut(b []byte) int {
 
 // A chunker cuts a file into chunks.
 type chunker struct {
-	file  *format.File
+	file  File
 	sizes chunkSizes
-	// ends are the ends of the frames of an archive. Chunks end there too, so that a frame is cut
-	// into the same chunks in every archive, however short it is.
-	ends []int64
-	buf  []byte // bytes of the file from offset at on
-	at   int64
-}
-
-func newChunker(f *format.File, sizes chunkSizes) *chunker {
-	c := &chunker{file: f, sizes: sizes}
-	codec, err := format.CodecOfFile(f, f.Size())
-	if err != nil {
-		return c // not an archive
-	}
-	// Without a valid index, only the content decides.
-	if idx, err := format.ReadIndex(f, f.Size(), codec); err == nil {
-		for _, frame := range idx.Frames {
-			c.ends = append(c.ends, frame.Offset+frame.Size)
-		}
-	}
-	return c
+	buf   []byte // bytes of the file from offset at on
+	at    int64
 }
 
 // next returns the chunk that begins at pos, which is before the end of the file. The chunk is
 // valid until the next call.
 func (c *chunker) next(pos int64) ([]byte, error) {
-	size := min(int64(c.sizes.max), c.file.Size()-pos)
-	if i, _ := slices.BinarySearch(c.ends, pos+1); i < len(c.ends) {
-		size = min(size, c.ends[i]-pos)
+	size := min(int64(c.sizes.max), c.file.Size-pos)
+	if i, _ := slices.BinarySearch(c.file.Ends, pos+1); i < len(c.file.Ends) {
+		size = min(size, c.file.Ends[i]-pos)
 	}
 	if pos < c.at || pos+size > c.at+int64(len(c.buf)) {
 		if c.buf == nil {
 			c.buf = make([]byte, max(1<<20, 2*c.sizes.max))
 		}
 		c.at = pos
-		c.buf = c.buf[:min(int64(cap(c.buf)), c.file.Size()-pos)]
+		c.buf = c.buf[:min(int64(cap(c.buf)), c.file.Size-pos)]
 		if !format.ReadFullAt(c.file, c.buf, pos) {
 			return nil, cmp.Or(c.file.Err(), io.ErrUnexpectedEOF)
 		}
