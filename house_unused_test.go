@@ -13,9 +13,10 @@ const maxLines = 2500
 
 // large maps packages with more lines to the reasons.
 var large = map[string]string{
-	"build/cli":     "every command, with its flags and its help; what commands do is elsewhere",
-	"build/config":  "every key of slipway.yaml is declared and checked here, with the position of each value",
-	"build/release": "each step of a plan, which share the state of one run; what does not is in packages of its own",
+	"build/cli":           "every command, with its flags and its help; what commands do is elsewhere",
+	"build/config":        "every key of slipway.yaml is declared and checked here, with the position of each value",
+	"images/airgap/delta": "what writes, applies and opens a delta shares its recipe and the limits of it; what does not is in packages of its own",
+	"build/release":       "each step of a plan, which share the state of one run; what does not is in packages of its own",
 }
 
 // exported maps exported names that no other package uses to the reasons.

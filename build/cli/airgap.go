@@ -26,7 +26,12 @@ import (
 
 func (p *Program) airgapCommand() *cobra.Command {
 	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, slice, verify, extract, push, serve, load and compare air-gap archives", GroupID: "tools"})
-	c.AddCommand(p.airgapPackCommand(), p.sliceCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand(), p.loadCommand(), p.diffCommand(), p.applyCommand(), p.airgapSBOMCommand())
+	reading := []*cobra.Command{p.sliceCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand(), p.loadCommand(), p.airgapSBOMCommand()}
+	for _, reads := range reading {
+		p.oldFlag(reads)
+	}
+	c.AddCommand(p.airgapPackCommand(), p.diffCommand(), p.applyCommand())
+	c.AddCommand(reading...)
 	return c
 }
 
@@ -35,9 +40,11 @@ func (p *Program) checkOffline(c *cobra.Command, words []string) error {
 	if !p.settings.Offline {
 		return nil
 	}
-	if from := c.Flags().Lookup("from"); from != nil {
-		if list, ok := from.Value.(pflag.SliceValue); ok {
-			words = append(slices.Clip(words), list.GetSlice()...)
+	for _, name := range []string{"from", "old"} {
+		if flag := c.Flags().Lookup(name); flag != nil {
+			if list, ok := flag.Value.(pflag.SliceValue); ok {
+				words = append(slices.Clip(words), list.GetSlice()...)
+			}
 		}
 	}
 	for _, word := range words {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -90,4 +91,17 @@ func (p *Program) deltaCommand(c *cobra.Command, about string, work func(ctx con
 		return err
 	}
 	return c
+}
+
+// oldFlag lets a command that reads archives take a delta in place of one.
+func (p *Program) oldFlag(c *cobra.Command) {
+	c.Flags().StringArrayVar(&p.olds, "old", nil, "archive that a delta was made for, to use the delta in place of the new archive; can be repeated")
+	mustHaveValue(c, "old")
+}
+
+// useOlds opens deltas with the archives of --old.
+func (p *Program) useOlds(c *cobra.Command) {
+	if len(p.olds) > 0 {
+		c.SetContext(delta.With(c.Context(), p.olds, filepath.Join(p.settings.Cache, "deltas")))
+	}
 }

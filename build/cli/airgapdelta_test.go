@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // versions packs two archives of a release and one of the next, which has the images of both, and returns the folder:
@@ -72,5 +75,78 @@ func TestDeltaOfSeveralArchives(t *testing.T) {
 	}
 	if _, err := os.Stat(in("x")); err == nil {
 		t.Error("a command that failed has written its output")
+	}
+}
+
+// Commands that read archives take a delta with its old archives in place of the new one, and write the same.
+func TestDeltaInPlaceOfAnArchive(t *testing.T) {
+	in, image := versions(t)
+	env := map[string]string{"SLIPWAY_CACHE": in("cache"), "PROGRESS": "plain"}
+	ok := func(args ...string) string {
+		t.Helper()
+		status, stdout, stderr := run(t, env, args...)
+		if status != 0 {
+			t.Fatalf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
+		}
+		return stdout
+	}
+	ok("airgap", "diff", "--from", in("core.tar.zst"), "--from", in("extra.tar.zst"), in("next.tar.zst"), "-o", in("next.delta"))
+	next, err := os.ReadFile(in("next.tar.zst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testfile.Write(t, in("sums"), fmt.Sprintf("%x  next.tar.zst\n", sha256.Sum256(next)))
+	olds := []string{"--old", in("extra.tar.zst"), "--old", in("core.tar.zst")}
+	registry := imagetest.Registry(t)
+	for _, args := range [][]string{
+		{"ls", "--json", "@NEW"}, {"verify", "--checksums", in("sums"), "@NEW"}, {"sbom", "@NEW"},
+		{"slice", "@NEW", "--images", image("core:v2"), "-o", in("@OUT.tar.zst")},
+		{"extract", image("extra:v2"), "--from", "@NEW", "--path", "/bin=" + in("@OUT")},
+		{"push", "--json", "@NEW", registry + "/@OUT"},
+	} {
+		with := func(archive, out string, olds ...string) (status int, said string) {
+			words := []string{"airgap"}
+			for _, word := range args {
+				words = append(words, strings.NewReplacer("@NEW", archive, "@OUT", out).Replace(word))
+			}
+			status, stdout, stderr := run(t, env, append(words, olds...)...)
+			if status == 2 {
+				t.Error(stderr)
+			}
+			return status, strings.NewReplacer(archive, "@NEW", out, "@OUT").Replace(stdout)
+		}
+		wantStatus, want := with(in("next.tar.zst"), "written")
+		if status, got := with(in("next.delta"), "virtual", olds...); status != wantStatus || got != want {
+			t.Errorf("%q: exit status %d, want %d\n%s\nwant:\n%s", args, status, wantStatus, got, want)
+		}
+	}
+	for _, pair := range [][2]string{{"written.tar.zst", "virtual.tar.zst"}, {"written/extra", "virtual/extra"}} {
+		want, err := os.ReadFile(in(pair[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(in(pair[1])); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not %s (%v)", pair[1], pair[0], err)
+		}
+	}
+	if found := ok(append(olds, "airgap", "find", image("core:v2"), in("next.delta"))...); !strings.HasPrefix(found, in("next.delta")+"\t") {
+		t.Errorf("found %s", found)
+	}
+	if _, err := os.Stat(in("made.tar.zst")); err == nil {
+		t.Error("NEW was written")
+	}
+	left, err := os.ReadDir(in("cache/deltas"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("%v, %v remain in the cache", left, err)
+	}
+	for want, args := range map[string][]string{
+		"--old FILE":                {"ls", in("next.delta")},
+		`"core.tar.zst" is missing`: {"verify", in("next.delta"), "--old", in("extra.tar.zst")},
+		"is on a web server":        {"ls", "--offline", in("next.delta"), "--old", "https://example.com/core.tar.zst"},
+		"--old has an empty value":  {"push", in("next.delta"), registry, "--old", ""},
+	} {
+		if status, stdout, stderr := run(t, env, append([]string{"airgap"}, args...)...); status == 0 || !strings.Contains(stdout+stderr, want) {
+			t.Errorf("%q: exit status %d, want …%s…\n%s", args, status, want, stderr)
+		}
 	}
 }

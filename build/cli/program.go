@@ -34,6 +34,7 @@ type Program struct {
 	plainHTTP []string
 	progress  string
 	verbose   bool
+	olds      []string // see oldFlag
 	// job is the report to a CI service. Its Command is empty for commands without a report.
 	job ci.Job
 }
@@ -115,6 +116,7 @@ without a project. Environment: ` + settings.Environment,
 	flags.StringSliceVar(&p.plainHTTP, "plain-http", nil, "registries, HOST[:PORT], to reach over plain HTTP (environment SLIPWAY_PLAIN_HTTP)")
 	flags.StringVar(&p.settings.Project, "project", p.settings.Project, "folder of the project, whose slipway.yaml is used (environment SLIPWAY_PROJECT; default: this folder or the nearest one above that has one)")
 	root.PersistentPreRunE = func(c *cobra.Command, words []string) error {
+		p.useOlds(c)
 		return errors.Join(p.readFlags(), projectFlag(c), emptyFlags(c), p.checkOffline(c, words))
 	}
 	root.AddCommand(p.projectCommands()...)

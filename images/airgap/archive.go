@@ -56,7 +56,7 @@ type file struct {
 
 // Open opens an archive. Its compression is detected from its content, not its name. path is that of the whole archive,
 // even if it is split, or that of any part. It may be an http:// or https:// URL: the archive is then read by ranges, while
-// ctx is valid. The caller closes the archive.
+// ctx is valid. It may be a delta; see format.WithDeltas. The caller closes the archive.
 func Open(ctx context.Context, path string) (*Archive, error) {
 	a, err := open(ctx, path)
 	if err != nil {

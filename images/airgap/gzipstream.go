@@ -163,7 +163,7 @@ func (s *GzipStream) Key() (string, error) {
 		}
 		states = append(states, filestate.Of(info))
 	}
-	return fmt.Sprintf("%s %+v%s %d %d", s.layer.DiffID, states, s.archive.file.WebState(), s.begin, s.Size), nil
+	return fmt.Sprintf("%s %+v%s %d %d", s.layer.DiffID, states, s.archive.file.State(), s.begin, s.Size), nil
 }
 
 // Digest reads the stream, and returns its digest.

@@ -56,7 +56,7 @@ func Archive(ctx context.Context, catalog *sbom.Catalog, file, digest string) (*
 		}
 		list = append(list, sbom.NamedImage{Refs: p.Names, Image: image})
 	}
-	subject := sbom.Subject{Kind: sbom.ArchiveKind, Name: filepath.Base(archive.Path()), Digest: digest}
+	subject := sbom.Subject{Kind: sbom.ArchiveKind, Name: filepath.Base(archive.OpenFile().StoredName()), Digest: digest}
 	if digest == "" {
 		if subject, err = sbom.FileSubject(ctx, subject.Kind, subject.Name, archive.Section(0, archive.Size())); err != nil {
 			return nil, err

@@ -164,7 +164,7 @@ func try(ctx context.Context, path, final string, d *delta, old io.ReaderAt, tas
 		return err
 	}
 	defer contents.close()
-	return written.rebuild(ctx, old, contents.made, io.Discard, task)
+	return written.rebuild(ctx, old, contents.made, io.Discard, io.Discard, task)
 }
 
 // Apply writes the file new from the files old, in any order, and the delta at path. It checks the
@@ -187,23 +187,18 @@ func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, ta
 		return nil, err
 	}
 	defer f.Close()
-	d, err := readDelta(ctx, f, f.Size())
+	d, err := readUsable(ctx, f)
 	if err != nil {
-		return nil, cmp.Or(f.Err(), err)
-	}
-	if err := errors.Join(notOver(newPath, f), d.checkEncoders()); err != nil {
 		return nil, err
 	}
-	task.SetTotal(d.Old.size() + d.New.Size)
-	given, err := openOld(ctx, oldPaths)
+	if err := notOver(newPath, f); err != nil {
+		return nil, err
+	}
+	given, old, err := d.openOld(ctx, oldPaths, task)
 	if err != nil {
 		return nil, err
 	}
 	defer given.Close()
-	old, err := d.arrange(ctx, given.files, task)
-	if err != nil {
-		return nil, err
-	}
 	contents, err := d.makeContents(ctx, old, newPath)
 	if err != nil {
 		return nil, err
@@ -218,7 +213,7 @@ func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, ta
 	if err != nil {
 		return nil, err
 	}
-	err = d.rebuild(ctx, old, contents.made, w, task)
+	err = d.rebuild(ctx, old, contents.made, w, w, task)
 	if err := errors.Join(err, w.Close()); err != nil {
 		return nil, err
 	}
@@ -228,6 +223,15 @@ func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, ta
 		return nil, err
 	}
 	return d, format.RemoveParts(newPath, 0)
+}
+
+// readUsable reads a delta that this program can apply.
+func readUsable(ctx context.Context, f *format.File) (*delta, error) {
+	d, err := readDelta(ctx, f, f.Size())
+	if err != nil {
+		return nil, cmp.Or(f.Err(), err)
+	}
+	return d, d.checkEncoders()
 }
 
 // fileID reads a file and returns its FileID.

@@ -12,4 +12,5 @@
 //     which patches make from the content of OLD.
 //   - The recipe lists the runs to copy, the made runs, and the patches for their content. A delta consists of the recipe,
 //     the added bytes, the patches and a digest.
+//   - NEW may be read without being stored, from OLD and a temporary file of the bytes that are not copied.
 package delta

@@ -26,7 +26,7 @@ import (
 // A delta is a head, the recipe in JSON, the added bytes as one zstd frame, and the SHA-256 of
 // all bytes before it. See docs/airgap-delta.md.
 const (
-	deltaMagic = "SlwDelta"
+	deltaMagic = format.DeltaMagic
 	// A delta of deltaVersion has no content that is made. One of contentVersion has some, with patches before the
 	// added bytes. One of oldsVersion has several files OLD, and may have such content.
 	deltaVersion   = 1
@@ -278,15 +278,16 @@ func growth(size, from int64) error {
 	return nil
 }
 
-// rebuild writes NEW to w and verifies its SHA-256. made has the content of what is made.
-func (d *delta) rebuild(ctx context.Context, old, made io.ReaderAt, w io.Writer, task *progress.Task) error {
+// rebuild writes NEW and verifies its SHA-256: the runs that are copied to copies, and all other bytes to w. made has the
+// content of what is made.
+func (d *delta) rebuild(ctx context.Context, old, made io.ReaderAt, w, copies io.Writer, task *progress.Task) error {
 	added, err := format.Zstd.Decompress(d.added)
 	if err != nil {
 		return fmt.Errorf("decompressing the added bytes: %w", err)
 	}
 	defer added.Close()
 	sum := sha256.New()
-	out := struct{ io.Writer }{io.MultiWriter(w, sum)}
+	out, copied := struct{ io.Writer }{io.MultiWriter(w, sum)}, struct{ io.Writer }{io.MultiWriter(copies, sum)}
 	buf := make([]byte, 1<<20)
 	var encoder runEncoder
 	var done int64
@@ -297,7 +298,7 @@ func (d *delta) rebuild(ctx context.Context, old, made io.ReaderAt, w io.Writer,
 		switch {
 		case r.copied != nil:
 			run := streams.Exactly(io.NewSectionReader(old, r.copied.Old, r.size), r.size)
-			if _, err := io.CopyBuffer(out, task.Reader(streams.WithContext(ctx, run)), buf); err != nil {
+			if _, err := io.CopyBuffer(copied, task.Reader(streams.WithContext(ctx, run)), buf); err != nil {
 				return fmt.Errorf("copying from %s: %w", d.Old.names(), err)
 			}
 		case r.made != nil:

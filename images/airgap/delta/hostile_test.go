@@ -273,7 +273,7 @@ func FuzzApply(f *testing.F) {
 			return
 		}
 		defer made.close()
-		err = d.rebuild(t.Context(), bytes.NewReader(old), made.made, &out, progress.Start(t.Context(), "fuzz"))
+		err = d.rebuild(t.Context(), bytes.NewReader(old), made.made, &out, &out, progress.Start(t.Context(), "fuzz"))
 		if int64(out.Len()) > d.New.Size {
 			t.Errorf("Apply wrote %d bytes instead of %d", out.Len(), d.New.Size)
 		}

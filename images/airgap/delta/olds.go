@@ -202,6 +202,18 @@ func (o *oldFile) layout(ctx context.Context, codec format.Codec) *layout {
 	return joined
 }
 
+// openOld opens files, and returns them, and OLD, which consists of files of them. The caller closes given.
+func (d *delta) openOld(ctx context.Context, paths []string, task *progress.Task) (given, old *oldFile, err error) {
+	task.SetTotal(d.Old.size() + d.New.Size)
+	if given, err = openOld(ctx, paths); err != nil {
+		return nil, nil, err
+	}
+	if old, err = d.arrange(ctx, given.files, task); err != nil {
+		given.Close()
+	}
+	return given, old, err
+}
+
 // arrange returns the files of given that the delta was made for, joined as the recipe says. Their order is free, and files
 // that are not needed do no harm.
 func (d *delta) arrange(ctx context.Context, given []*format.File, task *progress.Task) (*oldFile, error) {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -86,6 +87,9 @@ func CodecOfFile(r io.ReaderAt, size int64) (Codec, error) {
 	head := make([]byte, min(size, sniff.HeadLen))
 	if !ReadFullAt(r, head, 0) {
 		return "", io.ErrUnexpectedEOF
+	}
+	if bytes.HasPrefix(head, []byte(DeltaMagic)) {
+		return "", errors.New("it is a delta; name the archives that it was made for, too: --old FILE")
 	}
 	return codecOfHead(head)
 }

@@ -15,8 +15,8 @@
 //   - A header is the tar header of a file in an archive. TarHeader makes all of them: of configs,
 //     manifests, layers and views.
 //   - A blob is a manifest, config or layer in the folder blobs/sha256.
-//   - A File is an archive on disk. It is one file, or is split into parts, NAME.part001 and so
-//     on, which are the whole when joined in order.
+//   - A File is an archive on disk or on a web server. It is one file, or is split into parts, NAME.part001 and so
+//     on, which are the whole when joined in order. A Virtual file is not on disk, but read from others.
 //   - A name in an archive has a tag. Its qualified form has a registry
 //     (docker.io/library/busybox:1); its familiar form leaves out what Docker leaves out
 //     (busybox:1).

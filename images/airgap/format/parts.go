@@ -89,6 +89,7 @@ type File struct {
 	ends []int64
 	// sums are the digests of the parts on a web server.
 	sums   []string
+	stored string                // see StoredName
 	failed atomic.Pointer[error] // see Err
 	read   atomic.Int64          // see bytesRead
 }

@@ -14,8 +14,19 @@ import (
 )
 
 // Open opens a file as OpenFile does, or the file at an http:// or https:// URL, which may be split, too. A file of a
-// web server is read by ranges, while ctx is valid.
+// web server is read by ranges, while ctx is valid. For a delta, see WithDeltas.
 func Open(ctx context.Context, file string) (*File, error) {
+	f, err := openStored(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	if open, ok := ctx.Value(deltaKey{}).(DeltaOpener); ok && open != nil && isDelta(f) {
+		return open(ctx, f)
+	}
+	return f, nil
+}
+
+func openStored(ctx context.Context, file string) (*File, error) {
 	if !ranges.IsURL(file) {
 		return OpenFile(file)
 	}
@@ -49,12 +60,16 @@ func Base(file string) string {
 	return path.Base(u.Path)
 }
 
-// WebState identifies the content of a file of a web server as far as the server does, and is empty for a file on disk.
-func (w *File) WebState() string {
+// State identifies the content of a file of a web server, as far as the server does, or of a virtual file. It is empty for a
+// file on disk.
+func (w *File) State() string {
 	state := ""
 	for _, p := range w.parts {
-		if f, ok := p.(*ranges.File); ok {
+		switch f := p.(type) {
+		case *ranges.File:
 			state += fmt.Sprintf(" %s %d %s", f.Name(), f.Size(), f.Validator())
+		case Virtual:
+			state += " " + f.SHA256()
 		}
 	}
 	return state

@@ -103,7 +103,8 @@ func besideOf(f *format.File, p *policy.Policy) (*proof.FileSignature, error) {
 	if p == nil || !policy.Identities(p.Archive.Signers) {
 		return nil, nil
 	}
-	file, err := regular.Open(f.Name + besideSuffix)
+	path := f.StoredName() + besideSuffix
+	file, err := regular.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -116,7 +117,7 @@ func besideOf(f *format.File, p *policy.Policy) (*proof.FileSignature, error) {
 		err = fmt.Errorf("it has more than %d bytes", maxBeside)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", f.Name+besideSuffix, err)
+		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	return &proof.FileSignature{Name: filepath.Base(f.Name) + besideSuffix, Bundle: raw}, nil
+	return &proof.FileSignature{Name: filepath.Base(path), Bundle: raw}, nil
 }

@@ -110,7 +110,7 @@ func verify(ctx context.Context, f *format.File, o Options, task *progress.Task)
 		r.problem("%v", err)
 		return r, nil
 	}
-	sum, err := wantedSum(o.Checksums, filepath.Base(f.Name), r)
+	sum, err := wantedSum(o.Checksums, filepath.Base(f.StoredName()), r)
 	if err != nil {
 		return nil, err
 	}
