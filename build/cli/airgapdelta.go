@@ -44,7 +44,8 @@ can apply it, and it is larger: it contains the changed layers compressed.`,
 }
 
 func (p *Program) applyCommand() *cobra.Command {
-	return p.deltaCommand(&cobra.Command{
+	var split string
+	c := p.deltaCommand(&cobra.Command{
 		Use:   "apply (OLD | --from OLD…) DELTA -o NEW",
 		Short: "Recreate a new archive from old ones and a delta",
 		Long: `Apply recreates the new archive, byte for byte, and checks its SHA-256. It refuses an old
@@ -55,9 +56,19 @@ others are ignored. OLD and DELTA may be https:// URLs.`,
 			"slipway airgap apply images.tar.zst https://example.com/v1.34.2/images.delta -o images.tar.zst",
 			"slipway airgap apply --from core.tar.zst --from cilium.tar.zst images.delta -o images.tar.zst"),
 	}, "archive to write", func(ctx context.Context, olds []string, file, output string) (string, error) {
-		r, err := delta.Apply(ctx, olds, file, output)
+		var most int64
+		if split != "" {
+			var err error
+			if most, err = progress.ParseBytes(split); err != nil {
+				return "", usage.Errorf("--split: %w", err)
+			}
+		}
+		r, err := delta.Apply(ctx, olds, file, output, most)
 		return fmt.Sprintf("%s: %s, sha256:%s\n", output, progress.FormatBytes(r.New.Size), r.New.SHA256), err
 	})
+	c.Flags().StringVar(&split, "split", "", "split the archive into parts of at most this size, such as 1900MB, as airgap pack does")
+	mustHaveValue(c, "split")
+	return c
 }
 
 // deltaCommand adds -o and --from to a command for old archives and another file, and prints the text that work returns.

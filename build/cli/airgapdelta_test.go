@@ -59,7 +59,12 @@ func TestDeltaOfSeveralArchives(t *testing.T) {
 	if want, err := os.ReadFile(in("next.tar.zst")); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("apply made another archive (%v)", err)
 	}
+	status, _, stderr = run(t, nil, "airgap", "apply", "--from", in("extra.tar.zst"), "--from", in("core.tar.zst"), in("delta"), "-o", in("split.tar.zst"), "--split", "500KB")
+	if parts, err := filepath.Glob(in("split.tar.zst.*")); status != 0 || err != nil || len(parts) != 3 {
+		t.Errorf("exit status %d: %v, %q\n%s", status, err, parts, stderr)
+	}
 	for want, args := range map[string][]string{
+		`--split: "big" is not a size`: {"apply", in("core.tar.zst"), in("delta"), "-o", in("x"), "--split", "big"},
 		`"extra.tar.zst" is missing`:   {"apply", "--from", in("core.tar.zst"), in("delta"), "-o", in("x")},
 		`"core.tar.zst" is missing`:    {"apply", in("extra.tar.zst"), in("delta"), "-o", in("x")},
 		"accepts 1 arg(s), received 2": {"apply", "--from", in("core.tar.zst"), in("extra.tar.zst"), in("delta"), "-o", in("x")},
@@ -113,7 +118,7 @@ func TestDeltaInPlaceOfAnArchive(t *testing.T) {
 			if status == 2 {
 				t.Error(stderr)
 			}
-			return status, strings.NewReplacer(archive, "@NEW", out, "@OUT").Replace(stdout)
+			return status, strings.NewReplacer("next.delta", "next.tar.zst", out, "@OUT").Replace(stdout)
 		}
 		wantStatus, want := with(in("next.tar.zst"), "written")
 		if status, got := with(in("next.delta"), "virtual", olds...); status != wantStatus || got != want {
@@ -131,9 +136,6 @@ func TestDeltaInPlaceOfAnArchive(t *testing.T) {
 	}
 	if found := ok(append(olds, "airgap", "find", image("core:v2"), in("next.delta"))...); !strings.HasPrefix(found, in("next.delta")+"\t") {
 		t.Errorf("found %s", found)
-	}
-	if _, err := os.Stat(in("made.tar.zst")); err == nil {
-		t.Error("NEW was written")
 	}
 	left, err := os.ReadDir(in("cache/deltas"))
 	if err != nil || len(left) > 0 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap/delta/match"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/parts"
 	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/redact"
@@ -170,18 +171,19 @@ func try(ctx context.Context, path, final string, d *delta, old io.ReaderAt, tas
 // Apply writes the file new from the files old, in any order, and the delta at path. It checks the
 // delta, and then the SHA-256 of each of old, before it writes anything. The result is renamed to
 // new, and replaces an existing file, once its SHA-256 is that of the file for which the delta was
-// made. Each of old may be split, and may be the same path as new. old and path may be URLs.
-func Apply(ctx context.Context, old []string, path, new string) (_ Result, err error) {
+// made. Each of old may be split, and may be the same path as new. old and path may be URLs. No file
+// that is written is larger than split, if that is not 0; see the package parts.
+func Apply(ctx context.Context, old []string, path, new string, split int64) (_ Result, err error) {
 	task := progress.Start(ctx, "apply "+format.Base(path))
 	defer func() { task.Done(err) }()
-	d, err := apply(ctx, old, path, new, task)
+	d, err := apply(ctx, old, path, new, split, task)
 	if err != nil {
 		return Result{}, fmt.Errorf("applying delta %s: %w", redact.Text(path), err)
 	}
 	return d.result(), nil
 }
 
-func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, task *progress.Task) (*delta, error) {
+func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, split int64, task *progress.Task) (*delta, error) {
 	f, err := openNamed(ctx, deltaPath)
 	if err != nil {
 		return nil, err
@@ -204,12 +206,12 @@ func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, ta
 		return nil, err
 	}
 	defer contents.close()
-	temp, err := atomicfile.Create(newPath, d.New.Size)
+	made, err := parts.Create(newPath, d.New.Size, split)
 	if err != nil {
 		return nil, err
 	}
-	defer temp.Discard()
-	w, err := temp.OpenAt(0)
+	defer made.Discard()
+	w, err := made.OpenAt(0)
 	if err != nil {
 		return nil, err
 	}
@@ -219,10 +221,7 @@ func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, ta
 	}
 	// Windows cannot replace an open file.
 	given.Close()
-	if err := temp.Commit(); err != nil {
-		return nil, err
-	}
-	return d, format.RemoveParts(newPath, 0)
+	return d, made.Commit(ctx)
 }
 
 // readUsable reads a delta that this program can apply.

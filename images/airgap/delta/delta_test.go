@@ -2,11 +2,13 @@ package delta
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/slipway-build/slipway/images"
@@ -73,7 +75,7 @@ func roundTripOf(t testing.TB, old []string, new string) (string, Result) {
 	reversed := slices.Clone(old)
 	slices.Reverse(reversed)
 	out := filepath.Join(t.TempDir(), "new")
-	applied, err := Apply(t.Context(), reversed, delta, out)
+	applied, err := Apply(t.Context(), reversed, delta, out, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +132,7 @@ func TestDeltaOfProvenArchives(t *testing.T) {
 	if _, err := Write(t.Context(), []string{before}, after, file, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Apply(t.Context(), []string{before}, file, made); err != nil {
+	if _, err := Apply(t.Context(), []string{before}, file, made, 0); err != nil {
 		t.Fatal(err)
 	}
 	trusted := policy.Vouched(policy.Signer{Name: "release", Keys: sign.Verifiers(airgaptest.Key(t, 1).PublicKey())})
@@ -207,7 +209,7 @@ func TestDeltaOfParts(t *testing.T) {
 	if _, err := Write(t.Context(), []string{old}, format.PartPath(new, 1), delta, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Apply(t.Context(), []string{old}, delta, old); err != nil {
+	if _, err := Apply(t.Context(), []string{old}, delta, old, 0); err != nil {
 		t.Fatal(err)
 	}
 	w, err := format.OpenFile(new)
@@ -224,5 +226,31 @@ func TestDeltaOfParts(t *testing.T) {
 	}
 	if numbers, err := format.PartsOf(old); err != nil || len(numbers) > 0 {
 		t.Errorf("parts %v of OLD remain: %v", numbers, err)
+	}
+}
+
+func TestApplyWritesParts(t *testing.T) {
+	base := imagetest.Noise(1, 700_000)
+	want := append([]byte("new"), base...)
+	old, file, made := write(t, base), filepath.Join(t.TempDir(), "delta"), filepath.Join(t.TempDir(), "new.tar")
+	if _, err := Write(t.Context(), []string{old}, write(t, want), file, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Apply(t.Context(), []string{old}, file, made, 300_000); err != nil {
+		t.Fatal(err)
+	}
+	part := func(n int) string { return string(read(t, format.PartPath(made, n))) }
+	parts := []string{part(1), part(2), part(3)}
+	if len(parts[0]) != 300_000 || len(parts[1]) != 300_000 || strings.Join(parts, "") != string(want) {
+		t.Error("the parts joined are another file")
+	}
+	if sums := string(read(t, made+format.ChecksumsSuffix)); !strings.Contains(sums, fmt.Sprintf("%x  new.tar\n", sha256.Sum256(want))) {
+		t.Errorf("the digests are\n%s", sums)
+	}
+	if got := airgaptest.FilesIn(t, filepath.Dir(made)); len(got) != 4 {
+		t.Errorf("the files are %q", got)
+	}
+	if _, err := Apply(t.Context(), []string{old}, file, made, 10); err == nil || !strings.Contains(err.Error(), "at most 999 are written") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -28,7 +28,7 @@ func ExampleApply() {
 		fmt.Println(err)
 		return
 	}
-	if _, err := delta.Apply(ctx, []string{path("v1.tar")}, path("v2.delta"), path("made.tar")); err != nil {
+	if _, err := delta.Apply(ctx, []string{path("v1.tar")}, path("v2.delta"), path("made.tar"), 0); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -68,7 +68,7 @@ func TestDeltaOfDamagedArchives(t *testing.T) {
 			if len(said.Said) != 1 || !strings.Contains(said.Said[0], "holds changed layers whole") {
 				t.Errorf("the warnings are %q", said.Said)
 			}
-			if _, err := Apply(t.Context(), []string{c.old}, file, out); err != nil || made.Made != 0 || string(read(t, out)) != string(read(t, c.new)) {
+			if _, err := Apply(t.Context(), []string{c.old}, file, out, 0); err != nil || made.Made != 0 || string(read(t, out)) != string(read(t, c.new)) {
 				t.Errorf("%+v, %v", made, err)
 			}
 			if left := airgaptest.FilesIn(t, dir); len(left) != 2 {

@@ -52,7 +52,7 @@ func TestApplyRefusesAnotherOld(t *testing.T) {
 		{"a folder", t.TempDir(), "it is a folder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Apply(t.Context(), []string{c.old}, delta, filepath.Join(t.TempDir(), "no", "new"))
+			_, err := Apply(t.Context(), []string{c.old}, delta, filepath.Join(t.TempDir(), "no", "new"), 0)
 			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), filepath.Join("no", "new")) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
@@ -72,7 +72,7 @@ func TestApplyRefusesDamagedDeltas(t *testing.T) {
 		if err := os.WriteFile(delta, damaged, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Apply(t.Context(), []string{old}, delta, filepath.Join(dir, "new")); err == nil {
+		if _, err := Apply(t.Context(), []string{old}, delta, filepath.Join(dir, "new"), 0); err == nil {
 			t.Errorf("%s: applied without an error", how)
 		}
 		if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
@@ -159,7 +159,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			_, err := Apply(t.Context(), []string{old}, write(t, c.delta), filepath.Join(dir, "new"))
+			_, err := Apply(t.Context(), []string{old}, write(t, c.delta), filepath.Join(dir, "new"), 0)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
@@ -168,7 +168,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Apply(t.Context(), []string{old}, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), airgaptest.Compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
+	if _, err := Apply(t.Context(), []string{old}, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), airgaptest.Compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new"), 0); err != nil {
 		t.Errorf("a valid delta is refused: %v", err)
 	}
 }
@@ -181,7 +181,7 @@ func TestDeltaDoesNotOverwriteItsInputs(t *testing.T) {
 			t.Errorf("Diff to %s: %v", path, err)
 		}
 	}
-	if _, err := Apply(t.Context(), []string{old}, delta, delta); err == nil || !strings.Contains(err.Error(), "would overwrite") {
+	if _, err := Apply(t.Context(), []string{old}, delta, delta, 0); err == nil || !strings.Contains(err.Error(), "would overwrite") {
 		t.Errorf("Apply to the delta: %v", err)
 	}
 }
@@ -205,7 +205,7 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 			return err
 		},
 		"Apply": func(ctx context.Context, out string) error {
-			_, err := Apply(ctx, []string{old}, delta, out)
+			_, err := Apply(ctx, []string{old}, delta, out, 0)
 			return err
 		},
 	} {

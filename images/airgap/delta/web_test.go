@@ -75,13 +75,13 @@ func TestDeltasOnWebServers(t *testing.T) {
 				t.Errorf("diff fetched %d bytes of %d", n, size(old[codec], new[codec]))
 			}
 			sent.Store(0)
-			if _, err := Apply(t.Context(), []string{old[codec]}, oldURL+"/"+filepath.Base(file), filepath.Join(dir, "new")); err != nil {
+			if _, err := Apply(t.Context(), []string{old[codec]}, oldURL+"/"+filepath.Base(file), filepath.Join(dir, "new"), 0); err != nil {
 				t.Fatal(err)
 			}
 			if n := sent.Load(); n != size(file) {
 				t.Errorf("apply fetched %d bytes of a delta of %d", n, size(file))
 			}
-			if _, err := Apply(t.Context(), []string{oldURL + "/" + name}, oldURL+"/"+filepath.Base(file), filepath.Join(dir, "again")); err != nil {
+			if _, err := Apply(t.Context(), []string{oldURL + "/" + name}, oldURL+"/"+filepath.Base(file), filepath.Join(dir, "again"), 0); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(read(t, filepath.Join(dir, "again")), read(t, new[codec])) {
@@ -107,12 +107,12 @@ func TestDeltasOnFailingWebServers(t *testing.T) {
 	}
 	url, _ := serve(t, 1, file)
 	secret := strings.Replace(url, "//", "//joe:hunter2@", 1) + "/" + filepath.Base(file)
-	_, err := Apply(t.Context(), []string{old}, secret, filepath.Join(t.TempDir(), "new"))
+	_, err := Apply(t.Context(), []string{old}, secret, filepath.Join(t.TempDir(), "new"), 0)
 	if len(read(t, file)) < 70_000 || err == nil || !strings.Contains(err.Error(), "403") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 	url, _ = serve(t, 0, old)
-	_, err = Apply(t.Context(), []string{old}, strings.Replace(url, "//", "//joe:hunter2@", 1)+"/none", filepath.Join(t.TempDir(), "new"))
+	_, err = Apply(t.Context(), []string{old}, strings.Replace(url, "//", "//joe:hunter2@", 1)+"/none", filepath.Join(t.TempDir(), "new"), 0)
 	if err == nil || !strings.Contains(err.Error(), "404") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}

@@ -8,8 +8,6 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 
 	"bytes"
-	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -165,35 +162,6 @@ func TestPackRefusesSplits(t *testing.T) {
 		}
 		if left := airgaptest.FilesIn(t, filepath.Dir(path)); len(left) > 0 {
 			t.Errorf("split by %d left %q", c.each, left)
-		}
-	}
-}
-
-func TestInterruptedSplitLeavesNothing(t *testing.T) {
-	raw := bytes.Repeat([]byte(imagetest.Words(3, 1000)), 1000)
-	for asked := int64(0); ; asked++ {
-		dir := t.TempDir()
-		final := filepath.Join(dir, "images.tar")
-		err := pack.WriteParts(airgaptest.NewCountdown(t.Context(), asked), final, raw, 300_000)
-		if err == nil {
-			if asked == 0 {
-				t.Error("the context was not checked")
-			}
-			sum := sha256.Sum256(raw)
-			list, err := os.ReadFile(final + ".sha256")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !slices.Contains(strings.Split(string(list), "\n"), fmt.Sprintf("%x  images.tar", sum)) {
-				t.Errorf("the whole is not in\n%s", list)
-			}
-			return
-		}
-		if !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-		if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
-			t.Fatalf("interrupted after %d steps, it left %q", asked, left)
 		}
 	}
 }

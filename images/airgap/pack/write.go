@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
+	"github.com/slipway-build/slipway/images/airgap/parts"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -52,8 +53,8 @@ func (p *packer) writeOutputs(ctx context.Context, codec format.Codec, f *frames
 			if err != nil {
 				return fmt.Errorf("writing archive %s: %w", out.Path, err)
 			}
-			results[i] = Result{Path: out.Path, Codec: codec, Size: written.size, Images: len(l.images),
-				Frames: f.runs, Cached: f.cached, Parts: written.parts(), Checksums: written.checksums()}
+			results[i] = Result{Path: out.Path, Codec: codec, Size: written.Size(), Images: len(l.images),
+				Frames: f.runs, Cached: f.cached, Parts: written.Parts(), Checksums: written.Checksums()}
 			for _, run := range l.runs {
 				results[i].Layers += len(run)
 			}
@@ -174,7 +175,7 @@ func (p *packer) allDamage(ctx context.Context, run []frame.Layer, err error) er
 }
 
 // writeArchive writes the frames and their index, several at a time.
-func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []frame.Frame, l *layout, jobs int) (_ *spool, err error) {
+func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []frame.Frame, l *layout, jobs int) (_ *parts.Archive, err error) {
 	idx := indexOf(frames)
 	tail, err := idx.Encode(codec)
 	if err != nil {
@@ -193,15 +194,15 @@ func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []
 	task.SetTotal(size)
 	defer func() { task.Done(err) }()
 
-	temp, err := newSpool(out.Path, size, out.Split)
+	temp, err := parts.Create(out.Path, size, out.Split)
 	if err != nil {
 		return nil, err
 	}
-	defer temp.discard()
+	defer temp.Discard()
 	group, groupCtx := store.NewGroup(ctx, jobs)
 	for i, f := range frames {
 		group.Go(func() error {
-			w, err := temp.at(offsets[i])
+			w, err := temp.OpenAt(offsets[i])
 			if err != nil {
 				return err
 			}
@@ -211,10 +212,10 @@ func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if err := checkWritten(ctx, temp.path, size, l); err != nil {
+	if err := checkWritten(ctx, temp.Path(), size, l); err != nil {
 		return nil, fmt.Errorf("checking what was written: %w", err)
 	}
-	return temp, temp.commit(ctx)
+	return temp, temp.Commit(ctx)
 }
 
 // indexOf returns the index of an archive of frames.

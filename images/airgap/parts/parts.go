@@ -1,4 +1,4 @@
-package pack
+package parts
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// A spool is an archive that is being written, as one file or in parts. Each byte is written once.
-type spool struct {
+// An Archive is an archive that is being written, as one file or in parts. Each byte is written once.
+type Archive struct {
 	// path is the path by which it can be read until it is committed, and final the one after that.
 	path, final string
 	size        int64
@@ -26,26 +26,26 @@ type spool struct {
 	files []*atomicfile.File
 }
 
-// newSpool creates an archive of size bytes. No file is larger than split, if that is not 0.
-func newSpool(final string, size, split int64) (_ *spool, err error) {
-	s := &spool{final: final, size: size}
+// Create creates an archive of size bytes. No file is larger than split, if that is not 0.
+func Create(final string, size, split int64) (_ *Archive, err error) {
+	a := &Archive{final: final, size: size}
 	if split == 0 || size <= split {
 		temp, err := atomicfile.Create(final, size)
 		if err != nil {
 			return nil, err
 		}
-		s.path, s.files = temp.Path(), []*atomicfile.File{temp}
-		return s, nil
+		a.path, a.files = temp.Path(), []*atomicfile.File{temp}
+		return a, nil
 	}
 	count := (size + split - 1) / split
 	if count > format.MaxParts {
 		return nil, fmt.Errorf("parts of %d bytes would be %d parts of %d bytes in all; at most %d are written, so let a part have %d bytes or more",
 			split, count, size, format.MaxParts, (size+format.MaxParts-1)/format.MaxParts)
 	}
-	s.each = split
+	a.each = split
 	defer func() {
 		if err != nil {
-			s.discard()
+			a.Discard()
 		}
 	}()
 	// The temporary files are called like the parts of a temporary file, so that they can be read
@@ -55,79 +55,85 @@ func newSpool(final string, size, split int64) (_ *spool, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.path, _, _ = format.PartOf(f.Name())
+	a.path, _, _ = format.PartOf(f.Name())
 	for n := 1; ; n++ {
-		s.files = append(s.files, atomicfile.Adopt(f.Name(), format.PartPath(final, n)))
+		a.files = append(a.files, atomicfile.Adopt(f.Name(), format.PartPath(final, n)))
 		if err := errors.Join(f.Truncate(min(split, size-int64(n-1)*split)), f.Close()); err != nil {
 			return nil, err
 		}
 		if int64(n) == count {
-			return s, nil
+			return a, nil
 		}
-		if f, err = os.OpenFile(format.PartPath(s.path, n+1), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		if f, err = os.OpenFile(format.PartPath(a.path, n+1), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// parts returns the final paths of the parts, or nil if there are no parts.
-func (s *spool) parts() []string {
-	if s.each == 0 {
+// Path returns the path by which the archive can be read until it is committed.
+func (a *Archive) Path() string { return a.path }
+
+// Size returns the size of the archive, in bytes.
+func (a *Archive) Size() int64 { return a.size }
+
+// Parts returns the final paths of the parts, or nil if there are no parts.
+func (a *Archive) Parts() []string {
+	if a.each == 0 {
 		return nil
 	}
 	var parts []string
-	for n := range s.files {
-		parts = append(parts, format.PartPath(s.final, n+1))
+	for n := range a.files {
+		parts = append(parts, format.PartPath(a.final, n+1))
 	}
 	return parts
 }
 
-// checksums returns the final path of the file of digests, or "" if there are no parts.
-func (s *spool) checksums() string {
-	if s.each == 0 {
+// Checksums returns the final path of the file of digests, or "" if there are no parts.
+func (a *Archive) Checksums() string {
+	if a.each == 0 {
 		return ""
 	}
-	return s.final + format.ChecksumsSuffix
+	return a.final + format.ChecksumsSuffix
 }
 
-// at opens the archive for writing at offset. Several goroutines may write at the same time.
-func (s *spool) at(offset int64) (io.WriteCloser, error) {
-	if s.each == 0 {
-		return s.files[0].OpenAt(offset)
+// OpenAt opens the archive for writing at offset. Several goroutines may write at the same time.
+func (a *Archive) OpenAt(offset int64) (io.WriteCloser, error) {
+	if a.each == 0 {
+		return a.files[0].OpenAt(offset)
 	}
-	return &spoolWriter{spool: s, next: int(offset / s.each), offset: offset % s.each}, nil
+	return &writer{archive: a, next: int(offset / a.each), offset: offset % a.each}, nil
 }
 
-// A spoolWriter writes to one part after the other.
-type spoolWriter struct {
-	spool  *spool
-	next   int   // index of the part after the open one
-	offset int64 // where to begin in that part
-	file   *os.File
-	room   int64 // left in the open part, in bytes
+// A writer writes to one part after the other.
+type writer struct {
+	archive *Archive
+	next    int   // index of the part after the open one
+	offset  int64 // where to begin in that part
+	file    *os.File
+	room    int64 // left in the open part, in bytes
 }
 
 // part makes sure that a part with room is open.
-func (w *spoolWriter) part() error {
+func (w *writer) part() error {
 	if w.room > 0 {
 		return nil
 	}
 	if err := w.Close(); err != nil {
 		return err
 	}
-	if w.next == len(w.spool.files) {
-		return fmt.Errorf("more than the expected %d bytes were written", w.spool.size)
+	if w.next == len(w.archive.files) {
+		return fmt.Errorf("more than the expected %d bytes were written", w.archive.size)
 	}
-	f, err := w.spool.files[w.next].OpenAt(w.offset)
+	f, err := w.archive.files[w.next].OpenAt(w.offset)
 	if err != nil {
 		return err
 	}
-	w.file, w.room = f, w.spool.each-w.offset
+	w.file, w.room = f, w.archive.each-w.offset
 	w.next, w.offset = w.next+1, 0
 	return nil
 }
 
-func (w *spoolWriter) Write(p []byte) (int, error) {
+func (w *writer) Write(p []byte) (int, error) {
 	written := 0
 	for len(p) > 0 {
 		if err := w.part(); err != nil {
@@ -143,7 +149,7 @@ func (w *spoolWriter) Write(p []byte) (int, error) {
 }
 
 // ReadFrom copies each part on its own (io.ReaderFrom), so that the kernel copies from files.
-func (w *spoolWriter) ReadFrom(r io.Reader) (int64, error) {
+func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 	limited, ok := r.(*io.LimitedReader)
 	if !ok {
 		return io.Copy(struct{ io.Writer }{w}, r)
@@ -164,7 +170,7 @@ func (w *spoolWriter) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // Close closes the open part.
-func (w *spoolWriter) Close() error {
+func (w *writer) Close() error {
 	if w.file == nil {
 		return nil
 	}
@@ -173,42 +179,42 @@ func (w *spoolWriter) Close() error {
 	return f.Close()
 }
 
-// commit gives the files their final names, and replaces an existing archive, whether it is one file or split.
+// Commit gives the files their final names, and replaces an existing archive, whether it is one file or split.
 //
 // It removes the first part of a replaced archive first, and renames the first part last. So a split archive
 // never looks complete while it is not, even if the process is killed.
-func (s *spool) commit(ctx context.Context) error {
-	if s.each == 0 {
-		if err := s.files[0].Commit(); err != nil {
+func (a *Archive) Commit(ctx context.Context) error {
+	if a.each == 0 {
+		if err := a.files[0].Commit(); err != nil {
 			return err
 		}
-		return format.RemoveParts(s.final, 0)
+		return format.RemoveParts(a.final, 0)
 	}
-	sums, err := s.sum(ctx)
+	sums, err := a.sum(ctx)
 	if err != nil {
 		return fmt.Errorf("taking the digests of parts: %w", err)
 	}
 	defer sums.Discard()
-	if err := fileop.RemoveIfThere(format.PartPath(s.final, 1)); err != nil {
+	if err := fileop.RemoveIfThere(format.PartPath(a.final, 1)); err != nil {
 		return err
 	}
-	if err := format.RemoveParts(s.final, len(s.files)); err != nil {
+	if err := format.RemoveParts(a.final, len(a.files)); err != nil {
 		return err
 	}
 	if err := sums.Commit(); err != nil {
 		return err
 	}
-	for i := len(s.files) - 1; i >= 0; i-- {
-		if err := s.files[i].Commit(); err != nil {
+	for i := len(a.files) - 1; i >= 0; i-- {
+		if err := a.files[i].Commit(); err != nil {
 			return err
 		}
 	}
-	return fileop.RemoveIfThere(s.final)
+	return fileop.RemoveIfThere(a.final)
 }
 
 // sum writes the file of digests, without committing it.
-func (s *spool) sum(ctx context.Context) (_ *atomicfile.File, err error) {
-	list, err := atomicfile.Create(s.checksums(), 0)
+func (a *Archive) sum(ctx context.Context) (_ *atomicfile.File, err error) {
+	list, err := atomicfile.Create(a.Checksums(), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +225,7 @@ func (s *spool) sum(ctx context.Context) (_ *atomicfile.File, err error) {
 	}()
 	var text []byte
 	whole := sha256.New()
-	for _, part := range s.files {
+	for _, part := range a.files {
 		f, err := regular.Open(part.Path())
 		if err != nil {
 			return nil, err
@@ -232,7 +238,7 @@ func (s *spool) sum(ctx context.Context) (_ *atomicfile.File, err error) {
 		}
 		text = fmt.Appendf(text, "%x  %s\n", one.Sum(nil), filepath.Base(part.Final()))
 	}
-	text = fmt.Appendf(text, "%x  %s\n", whole.Sum(nil), filepath.Base(s.final))
+	text = fmt.Appendf(text, "%x  %s\n", whole.Sum(nil), filepath.Base(a.final))
 	w, err := list.OpenAt(0)
 	if err != nil {
 		return nil, err
@@ -241,9 +247,9 @@ func (s *spool) sum(ctx context.Context) (_ *atomicfile.File, err error) {
 	return list, errors.Join(err, w.Close())
 }
 
-// discard removes the temporary files. After commit it does nothing.
-func (s *spool) discard() {
-	for _, t := range s.files {
+// Discard removes the temporary files. After commit it does nothing.
+func (a *Archive) Discard() {
+	for _, t := range a.files {
 		t.Discard()
 	}
 }
