@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -113,6 +114,14 @@ func (p *Program) oldFlag(c *cobra.Command) {
 // useOlds opens deltas with the archives of --old.
 func (p *Program) useOlds(c *cobra.Command) {
 	if len(p.olds) > 0 {
-		c.SetContext(delta.With(c.Context(), p.olds, filepath.Join(p.settings.Cache, "deltas")))
+		p.usedOlds = &atomic.Bool{}
+		c.SetContext(delta.With(c.Context(), p.olds, filepath.Join(p.settings.Cache, "deltas"), func() { p.usedOlds.Store(true) }))
+	}
+}
+
+// warnUnused warns if a command was given --old, but no delta.
+func (p *Program) warnUnused(ctx context.Context) {
+	if len(p.olds) > 0 && !p.usedOlds.Load() {
+		progress.Warn(ctx, "--old has no effect: none of the archives is a delta")
 	}
 }

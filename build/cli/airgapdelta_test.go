@@ -141,6 +141,9 @@ func TestDeltaInPlaceOfAnArchive(t *testing.T) {
 	if err != nil || len(left) > 0 {
 		t.Errorf("%v, %v remain in the cache", left, err)
 	}
+	if status, _, stderr := run(t, env, append(olds, "airgap", "ls", in("next.tar.zst"))...); status != 0 || !strings.Contains(stderr, "--old has no effect: none of the archives is a delta") {
+		t.Errorf("exit status %d: %s; want a warning", status, stderr)
+	}
 	for want, args := range map[string][]string{
 		"--old FILE":                {"ls", in("next.delta")},
 		`"core.tar.zst" is missing`: {"verify", in("next.delta"), "--old", in("extra.tar.zst")},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -34,7 +35,8 @@ type Program struct {
 	plainHTTP []string
 	progress  string
 	verbose   bool
-	olds      []string // see oldFlag
+	olds      []string     // see oldFlag
+	usedOlds  *atomic.Bool // a delta was opened with olds
 	// job is the report to a CI service. Its Command is empty for commands without a report.
 	job ci.Job
 }
@@ -232,7 +234,10 @@ func (p *Program) watched(c *cobra.Command, work func(ctx context.Context) error
 		return err
 	}
 	display := progress.New(mode, p.Stderr, progress.Options{Verbose: p.verbose, Title: c.CommandPath(), Getenv: p.getenv})
-	err = work(display.Context(c.Context()))
+	ctx := display.Context(c.Context())
+	if err = work(ctx); err == nil {
+		p.warnUnused(ctx)
+	}
 	display.Close()
 	p.job.Warnings = append(p.job.Warnings, display.Warnings()...)
 	return err

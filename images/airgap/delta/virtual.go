@@ -11,11 +11,12 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// With returns a context in which a delta is opened as the archive NEW that it makes of the archives old, wherever an archive
-// is opened by its path. NEW is not written: copied runs are read from OLD, and all others from a temporary file in dir. Before
-// anything is read, the SHA-256 of OLD and NEW are checked, as Apply does.
-func With(ctx context.Context, old []string, dir string) context.Context {
+// With returns a context in which a delta is opened as the archive NEW that it makes of the archives old, wherever an
+// archive is opened by its path; opened is called then. NEW is not written: copied runs are read from OLD, and all others
+// from a temporary file in dir. Before anything is read, the SHA-256 of OLD and NEW are checked, as Apply does.
+func With(ctx context.Context, old []string, dir string, opened func()) context.Context {
 	return format.WithDeltas(ctx, func(ctx context.Context, f *format.File) (_ *format.File, err error) {
+		opened()
 		defer f.Close()
 		task := progress.Start(ctx, "open "+format.Base(f.Name))
 		defer func() { task.Done(err) }()
