@@ -68,6 +68,11 @@ require (
 	github.com/ulikunitz/xz v0.5.15 // ADD of .tar.xz files
 	github.com/vbauerster/mpb/v8 v8.9.3 // progress bars; progress alone
 	github.com/zclconf/go-cty v1.16.3 // the values of hcl
+	go.opentelemetry.io/otel v1.44.0 // spans; build/traces alone. BuildKit's client brought it, the SDK and the protocol already
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.44.0 // sends spans to a collector; build/traces alone. It brings one more module, cenkalti/backoff
+	go.opentelemetry.io/otel/sdk v1.44.0 // spans; build/traces alone
+	go.opentelemetry.io/otel/trace v1.44.0 // spans; build/traces alone
+	go.opentelemetry.io/proto/otlp v1.10.0 // tests: a collector; build/traces alone
 	go.yaml.in/yaml/v3 v3.0.4 // slipway.yaml, with the line of each value
 	golang.org/x/crypto v0.57.0 // cryptobyte: the extensions of certificates; images/attest/keyless alone
 	golang.org/x/mod v0.41.0 // versions, module paths and go.mod files
@@ -94,6 +99,7 @@ require (
 	github.com/anchore/go-struct-converter v0.1.0 // indirect
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
 	github.com/blakesmith/ar v0.0.0-20190502131153-809d4375e1fb // indirect
+	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cloudflare/circl v1.6.3 // indirect
 	github.com/containerd/ttrpc v1.2.9 // indirect
 	github.com/containerd/typeurl/v2 v2.3.0 // indirect
@@ -156,12 +162,8 @@ require (
 	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.69.0 // indirect
 	go.opentelemetry.io/contrib/instrumentation/net/http/httptrace/otelhttptrace v0.69.0 // indirect
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.69.0 // indirect
-	go.opentelemetry.io/otel v1.44.0 // indirect
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.44.0 // indirect
 	go.opentelemetry.io/otel/metric v1.44.0 // indirect
-	go.opentelemetry.io/otel/sdk v1.44.0 // indirect
-	go.opentelemetry.io/otel/trace v1.44.0 // indirect
-	go.opentelemetry.io/proto/otlp v1.10.0 // indirect
 	go.shabbyrobe.org/gocovmerge v0.0.0-20230507111327-fa4f82cfbf4d // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/net v0.59.0 // indirect

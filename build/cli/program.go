@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/ci"
 	"github.com/slipway-build/slipway/build/settings"
+	"github.com/slipway-build/slipway/build/traces"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/process"
@@ -234,10 +235,11 @@ func (p *Program) watched(c *cobra.Command, work func(ctx context.Context) error
 		return err
 	}
 	display := progress.New(mode, p.Stderr, progress.Options{Verbose: p.verbose, Title: c.CommandPath(), Getenv: p.getenv})
-	ctx := display.Context(c.Context())
+	ctx, end := traces.Start(c.Context(), c.CommandPath(), p.Version, display, p.getenv)
 	if err = work(ctx); err == nil {
 		p.warnUnused(ctx)
 	}
+	end(err)
 	display.Close()
 	p.job.Warnings = append(p.job.Warnings, display.Warnings()...)
 	return err

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/settings"
+	"github.com/slipway-build/slipway/build/traces"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -143,7 +144,9 @@ func watched(ctx context.Context, job *ci.Job, work func(context.Context) error)
 	}
 	display := progress.New(mode, os.Stderr, progress.Options{
 		Verbose: os.Getenv("DEBUG") != "" || mg.Verbose(), Title: job.Command, Getenv: os.Getenv})
-	err = work(display.Context(ctx))
+	ctx, end := traces.Start(ctx, "mage "+job.Command, "", display, os.Getenv)
+	err = work(ctx)
+	end(err)
 	display.Close()
 	job.Warnings = append(job.Warnings, display.Warnings()...)
 	return err
