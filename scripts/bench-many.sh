@@ -5,6 +5,8 @@
 #
 #   scripts/bench-many.sh           500, 2,000 and 5,000 images
 #   COUNTS=20000 ROUNDS=5 scripts/bench-many.sh
+#   COUNTS= GIGABYTES="5 20" scripts/bench-many.sh      200 images with 5 and 20 GB of layers that are generated when
+#                                   they are fetched, once: a pack, and verify
 #
 # The images have configs of 6 kB, a layer that all share, and one of their own. All files
 # are in a temporary folder.
@@ -61,7 +63,7 @@ measure() {
 
 echo "| | time | processor | peak memory |"
 echo "|---|--:|--:|--:|"
-for count in ${COUNTS:-500 2000 5000}; do
+for count in ${COUNTS-500 2000 5000}; do
   mapfile -t names < <("$work/many" "$work/layout" "$count")
   archive=$work/many.tar.zst
   pack=("$work/slipway" airgap pack --progress none --platform linux/amd64 -o "$archive")
@@ -89,4 +91,21 @@ for count in ${COUNTS:-500 2000 5000}; do
   wait "$server" || :
   tail -1 "$work/time" | row "serve until one client has pulled all"
   rm -r "$work/layout" "$SLIPWAY_CACHE" "$archive" "$work/push" "$work/cold" "$work"/tmp.*
+done
+
+[ -n "${GIGABYTES:-}" ] || exit 0
+go build -C "$repo/scripts/bench/generate" -o "$work/generate" .
+for size in $GIGABYTES; do
+  free
+  "$work/generate" "127.0.0.1:$port" 200 "${size}000000000" >"$work/names" &
+  generator=$!
+  pids+=("$generator")
+  until [ -s "$work/names" ]; do kill -0 "$generator"; sleep 0.2; done
+  mapfile -t names <"$work/names"
+  archive=$work/large.tar.zst
+  timed "$work/slipway" airgap pack --progress none --platform linux/amd64 --level fastest -o "$archive" "${names[@]/#/127.0.0.1:$port/}" | row "pack $size GB, --level fastest, nothing cached"
+  echo "bench: the archive has $(du -m "$archive" | cut -f1) MiB, and the cache $(du -sm "$SLIPWAY_CACHE" | cut -f1) MiB" >&2
+  timed "$work/slipway" airgap verify --progress none "$archive" | row "verify"
+  end "$generator"
+  rm -r "$SLIPWAY_CACHE" "$archive"
 done
