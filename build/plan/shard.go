@@ -128,7 +128,8 @@ func (p *Plan) divide(s Shard) [][]unit {
 }
 
 // units returns the steps of build and package, and joins those that are made of one another: an image and the archives
-// and bundles with it or in it, and a binary and its released file. They are sorted by platform and name.
+// and bundles with it or in it, a binary and its released file, and a binary that is not released and an image or bundle
+// that may have it. They are sorted by platform and name.
 func (p *Plan) units(sizes map[StepName]int64) []unit {
 	steps := p.steps()
 	made := map[string]int{} // the step that makes a file or a Ref
@@ -141,7 +142,7 @@ func (p *Plan) units(sizes map[StepName]int64) []unit {
 		made[product] = i
 	}
 	for i, step := range steps {
-		for _, need := range p.madeOf(step) {
+		for _, need := range p.joinedTo(step) {
 			if other, ok := made[need]; ok {
 				sets.join(i, other)
 			}
@@ -180,10 +181,14 @@ func (p *Plan) product(s targetStep) (product, kind string) {
 	}
 }
 
-// madeOf returns the files and Refs of other steps that a step needs. Binaries are not among them: a shard compiles
-// those for its images and bundles together.
-func (p *Plan) madeOf(s targetStep) (needs []string) {
+// joinedTo returns the files and Refs of other steps that are in the same unit as a step. The binaries in images and
+// bundles do not join them: each shard compiles those that it needs.
+func (p *Plan) joinedTo(s targetStep) (needs []string) {
 	switch s.part {
+	case "binaries":
+		if b := p.Binaries[s.index]; b.Artifact == "" {
+			return p.userOf(b)
+		}
 	case "airgap":
 		for _, image := range p.Archives[s.index].Images {
 			if image.Own != "" {
@@ -203,6 +208,21 @@ func (p *Plan) madeOf(s targetStep) (needs []string) {
 		}
 	}
 	return needs
+}
+
+// userOf returns the first image or bundle that may have a binary, if there is one.
+func (p *Plan) userOf(b BinaryStep) []string {
+	for _, m := range p.Images {
+		if samePorts(m.Platform.Platform, b.Platform.Platform) {
+			return []string{m.Ref}
+		}
+	}
+	for _, u := range p.Bundles {
+		if samePorts(u.Platform.Platform, b.Platform.Platform) {
+			return []string{u.Outputs[0]}
+		}
+	}
+	return nil
 }
 
 // sizeOf returns the size of what a step makes, in bytes. A binary that is released counts once.
