@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compares the sizes and times of the zstd levels best and max with zstd -16 --long=25, as RKE2 calls it, for 14 images
+# Compares the sizes and times of the zstd levels best and max with zstd -16 --long=25, as RKE2 calls it, for images
 # whose base has many small files: perl, python3, time zones and certificates of this machine. Prints the table of
 # docs/performance.md.
 #
