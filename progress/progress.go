@@ -2,6 +2,7 @@ package progress
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"sync/atomic"
 
@@ -14,6 +15,7 @@ type Task struct {
 
 	total, done atomic.Int64
 	cached      atomic.Bool
+	digest      atomic.Value // a string
 	sink        Sink
 }
 
@@ -69,6 +71,20 @@ func (t *Task) SetCached() { t.cached.Store(true) }
 
 // Cached reports whether the result was cached.
 func (t *Task) Cached() bool { return t.cached.Load() }
+
+// SetDigest reports the digest of the result. Its parameters are the results of a method Digest; with an error, it does
+// nothing.
+func (t *Task) SetDigest(digest fmt.Stringer, err error) {
+	if err == nil {
+		t.digest.Store(digest.String())
+	}
+}
+
+// Digest returns the digest of the result, or an empty string if it is unknown.
+func (t *Task) Digest() string {
+	digest, _ := t.digest.Load().(string)
+	return digest
+}
 
 // Line reports one line of the task's output.
 func (t *Task) Line(line string) {

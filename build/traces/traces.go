@@ -132,6 +132,9 @@ func (r *recorder) Finished(t *progress.Task, err error) {
 	if total > 0 {
 		span.SetAttributes(attribute.Int64("slipway.bytes.total", total))
 	}
+	if digest := t.Digest(); digest != "" {
+		span.SetAttributes(attribute.String("slipway.digest", digest))
+	}
 	endSpan(span, err)
 	r.Sink.Finished(t, err)
 }

@@ -75,6 +75,10 @@ func environment(pairs ...string) func(string) string {
 	}
 }
 
+type digest string
+
+func (d digest) String() string { return string(d) }
+
 func attributes(span *v1.Span) string {
 	var out []string
 	for _, a := range span.GetAttributes() {
@@ -94,6 +98,8 @@ func TestTasksAreSpansOfTheirCommand(t *testing.T) {
 	task.Done(errors.New("the line broke"))
 	kept := progress.Start(ctx, "compile acme")
 	kept.SetCached()
+	kept.SetDigest(digest("sha256:abc"), nil)
+	kept.SetDigest(digest("sha256:def"), errors.New("not known"))
 	kept.Done(nil)
 	end(errors.New("the line broke"))
 
@@ -112,7 +118,7 @@ func TestTasksAreSpansOfTheirCommand(t *testing.T) {
 	if got := attributes(pull); got != "slipway.bytes=int_value:7 slipway.cached=bool_value:false slipway.bytes.total=int_value:10" {
 		t.Errorf("attributes %s", got)
 	}
-	if got := attributes(compile); !strings.Contains(got, "slipway.cached=bool_value:true") {
+	if got := attributes(compile); !strings.Contains(got, "slipway.cached=bool_value:true") || !strings.Contains(got, `slipway.digest=string_value:"sha256:abc"`) {
 		t.Errorf("attributes %s", got)
 	}
 	if pull.Status.GetCode() != v1.Status_STATUS_CODE_ERROR || pull.Status.GetMessage() != "the line broke" || compile.Status.GetCode() == v1.Status_STATUS_CODE_ERROR {

@@ -97,7 +97,10 @@ func (a *Assembler) Assemble(ctx context.Context, build images.BuildContext) (im
 	build.Platform = images.Normalize(build.Platform)
 	asm := &assembly{Assembler: a, build: build, task: task,
 		stages: map[*dockerfile.Stage]*stage{}, contexts: map[string]*localContext{}}
-	return asm.run(ctx)
+	if img, err = asm.run(ctx); err == nil {
+		task.SetDigest(img.Digest())
+	}
+	return img, err
 }
 
 // An assembly is one call of Assemble.

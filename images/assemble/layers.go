@@ -59,10 +59,14 @@ func (asm *assembly) makeLayer(ctx context.Context, s *step) (l v1.Layer, err er
 		defer remove()
 		return spooled.Write(ctx, io.MultiWriter(w, task))
 	})
-	if err == nil && !wrote {
+	if err != nil {
+		return nil, err
+	}
+	if !wrote {
 		task.SetCached()
 	}
-	return l, err
+	task.SetDigest(l.Digest())
+	return l, nil
 }
 
 // describe returns the archive of a step. It hashes the files on disk.

@@ -81,6 +81,7 @@ func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img 
 	if err != nil {
 		return nil, fmt.Errorf("building %s for %s with %s: %w", build.Dockerfile, images.FormatPlatform(build.Platform), b.name, err)
 	}
+	task.SetDigest(img.Digest())
 	return img, nil
 }
 
