@@ -97,6 +97,7 @@ done
 go build -C "$repo/scripts/bench/generate" -o "$work/generate" .
 for size in $GIGABYTES; do
   free
+  rm -f "$work/names"
   "$work/generate" "127.0.0.1:$port" 200 "${size}000000000" >"$work/names" &
   generator=$!
   pids+=("$generator")
