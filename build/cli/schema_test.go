@@ -33,6 +33,7 @@ func documents() []document {
 	result, planned := reflect.TypeFor[release.Report](), reflect.TypeFor[plan.Plan]()
 	return []document{
 		{"plan", "slipway plan --json", []reflect.Type{planned}},
+		{"plan-shards", "slipway plan --shards N --json", []reflect.Type{reflect.TypeFor[[]plan.ShardSteps]()}},
 		{"build", "slipway build --json, with --dry-run a plan", []reflect.Type{result, planned}},
 		{"package", "slipway package --json, with --dry-run a plan", []reflect.Type{result, planned}},
 		{"publish", "slipway publish --json, with --dry-run a plan", []reflect.Type{result, planned}},

@@ -12,7 +12,7 @@ func TestPlanPrintsShards(t *testing.T) {
 	dir, _ := project(t)
 	env := map[string]string{"SLIPWAY_PROJECT": dir, "SLIPWAY_CACHE": t.TempDir(), "PROGRESS": "none"}
 	status, out, stderr := run(t, env, "plan", "--shards", "2", "--json")
-	var shards []plan.ShardOf
+	var shards []plan.ShardSteps
 	if err := json.Unmarshal([]byte(out), &shards); err != nil || status != 0 {
 		t.Fatal(status, err, stderr, out)
 	}
@@ -24,7 +24,8 @@ func TestPlanPrintsShards(t *testing.T) {
 		t.Errorf("status %d:\n%s", status, out)
 	}
 	for _, c := range []struct{ args, want string }{
-		{"plan --shards 0", "--shards 0: want a number from 1"},
+		{"plan --shards 0", "--shards 0: want a number from 1 to 1000"},
+		{"plan --shards 2000000000", "--shards 2000000000: want a number from 1 to 1000"},
 		{"build --shard 3/2", `shard "3/2": want NUMBER/OF, such as 2/5`},
 		{"build --shard 1/2 acme", "--shard (environment SLIPWAY_SHARD) 1/2 and acme: want one of them"},
 	} {

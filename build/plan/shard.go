@@ -28,13 +28,20 @@ type StepName struct {
 	Platform string // as images.FormatPlatform writes it
 }
 
+const (
+	// MaxShards is the maximum number of shards.
+	MaxShards = 1000
+	// maxSize limits the size of a step, in bytes, so that a wrong report of the release before does no harm.
+	maxSize = 1 << 45
+)
+
 // ParseShard parses a shard in the format of Shard.String.
 func ParseShard(text string) (Shard, error) {
 	number, of, _ := strings.Cut(text, "/")
 	n, err1 := strconv.Atoi(number)
 	all, err2 := strconv.Atoi(of)
-	if err1 != nil || err2 != nil || n < 1 || n > all {
-		return Shard{}, usage.Errorf("shard %q: want NUMBER/OF, such as 2/5", text)
+	if err1 != nil || err2 != nil || n < 1 || n > all || all > MaxShards {
+		return Shard{}, usage.Errorf("shard %q: want NUMBER/OF, such as 2/5, of at most %d", text, MaxShards)
 	}
 	return Shard{Number: n, Of: all}, nil
 }
@@ -51,8 +58,8 @@ type unit struct {
 	size  int64
 }
 
-// ShardOf describes a shard for a job of CI.
-type ShardOf struct {
+// ShardSteps are the steps of a shard, for a job of CI.
+type ShardSteps struct {
 	Shard     string   `json:"shard"`
 	Platforms []string `json:"platforms"`
 	// Steps are the targets of its steps: NAME@PLATFORM.
@@ -63,10 +70,10 @@ type ShardOf struct {
 
 // Shards divides the release into shards, for build and package together. Some are empty if there are more shards than
 // steps that can be made alone.
-func (p *Plan) Shards(of int, sizes map[StepName]int64) []ShardOf {
-	shards := make([]ShardOf, of)
+func (p *Plan) Shards(of int, sizes map[StepName]int64) []ShardSteps {
+	shards := make([]ShardSteps, of)
 	for i := range shards {
-		shards[i] = ShardOf{Shard: Shard{Number: i + 1, Of: of}.String(), Platforms: []string{}, Steps: []string{}}
+		shards[i] = ShardSteps{Shard: Shard{Number: i + 1, Of: of}.String(), Platforms: []string{}, Steps: []string{}}
 	}
 	for i, u := range p.divide(Shard{Of: of, Sizes: sizes}) {
 		for _, unit := range u {
@@ -232,7 +239,7 @@ func (p *Plan) sizeOf(s targetStep, sizes map[StepName]int64) int64 {
 		return 0
 	}
 	if size := sizes[StepName{kind, s.name, images.FormatPlatform(s.platform)}]; size > 0 {
-		return size
+		return min(size, maxSize)
 	}
 	size := usualSizes[kind]
 	if kind == "archive" {

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,11 @@ func TestSizesDivideShards(t *testing.T) {
 		sizes[StepName{"image", m.Image, images.FormatPlatform(m.Platform.Platform)}] = 1
 	}
 	sizes[StepName{"archive", "canal", "linux/amd64"}] = 100e9
+	sizes[StepName{"archive", "core", "linux/arm64"}] = math.MaxInt64 // a wrong report
+	if shards := p.Shards(3, sizes); len(shards) != 3 {
+		t.Errorf("%+v", shards)
+	}
+	delete(sizes, StepName{"archive", "core", "linux/arm64"})
 	shards := p.Shards(2, sizes)
 	if got := fmt.Sprint(shards[0].Size > 100e9, slices.Contains(shards[0].Steps, "canal@linux/amd64"), shards[1].Size < 1e9, len(shards[1].Steps) > 5); got != "true true true true" {
 		t.Errorf("%s: %+v", got, shards)
@@ -126,7 +132,7 @@ func TestParseShard(t *testing.T) {
 	if s, err := ParseShard("2/5"); err != nil || s.Number != 2 || s.Of != 5 || s.String() != "2/5" {
 		t.Errorf("%v, %v", s, err)
 	}
-	for _, text := range []string{"", "2", "0/5", "6/5", "2/x", "-1/5", "2/5/6", "1/0"} {
+	for _, text := range []string{"", "2", "0/5", "6/5", "2/x", "-1/5", "2/5/6", "1/0", "1/1001"} {
 		if s, err := ParseShard(text); err == nil {
 			t.Errorf("%q: %v", text, s)
 		}

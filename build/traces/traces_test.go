@@ -1,7 +1,6 @@
 package traces
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -159,7 +158,7 @@ func TestTracesThatAreNotSent(t *testing.T) {
 	} {
 		t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.address)
 		s := &sink{}
-		ctx, end := Start(context.Background(), "slipway build", "v1", s, environment("OTEL_EXPORTER_OTLP_ENDPOINT", c.address, "OTEL_EXPORTER_OTLP_PROTOCOL", c.protocol))
+		ctx, end := Start(t.Context(), "slipway build", "v1", s, environment("OTEL_EXPORTER_OTLP_ENDPOINT", c.address, "OTEL_EXPORTER_OTLP_PROTOCOL", c.protocol))
 		progress.Start(ctx, "a").Done(nil)
 		end(nil)
 		if len(s.warnings) != 1 || !strings.Contains(s.warnings[0], c.want) {
