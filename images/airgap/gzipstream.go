@@ -77,7 +77,8 @@ func (a *Archive) memberBefore(begin, end, size int64) (int64, error) {
 const maxPaddingMember = 600
 
 // withoutPadding returns the end of a gzip stream that is followed by a gzip member of padding zeros up to end. It
-// returns 0 if there is no such member. The caller must verify the stream, since bytes of it may look like such a member.
+// returns 0 if there is no such member. The caller must verify the stream, because its own bytes may look like such a
+// member.
 func (a *Archive) withoutPadding(begin, end, padding int64) (int64, error) {
 	if padding == 0 {
 		return end, nil

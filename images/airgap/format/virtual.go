@@ -31,8 +31,8 @@ func OpenVirtual(v Virtual, called string) *File {
 	return w
 }
 
-// StoredName returns the path under which lists of checksums have the file, and beside which its signatures are: Name, or that
-// of a virtual file as if it were stored beside the file that Name is the path of.
+// StoredName returns the path under which lists of checksums have the file, and beside which its signatures are. A virtual
+// file counts as stored beside the file that Name is the path of.
 func (w *File) StoredName() string { return cmp.Or(w.stored, w.Name) }
 
 // A DeltaOpener opens the archive that a delta makes. It closes the delta, or the archive does.

@@ -46,13 +46,13 @@ type Transport struct {
 // New returns a transport. It sends no request.
 func New(o Options) *Transport {
 	agent := http.Header{"User-Agent": {cmp.Or(o.UserAgent, "slipway")}}
-	hosts := &rates{}
+	shared := &rates{}
 	return &Transport{
 		keys:      o.Keys,
 		where:     o.Hosts,
-		wire:      newWire(agent, hosts, defaultPatience, nil, 0),
+		wire:      newWire(agent, shared, defaultPatience, nil, 0),
 		agent:     agent,
-		rates:     hosts,
+		rates:     shared,
 		hosts:     map[string][]*host{},
 		endpoints: map[string]*Endpoint{},
 	}

@@ -39,12 +39,13 @@ func main() {
 		os.Exit(2)
 	}
 	count, err := strconv.Atoi(os.Args[2])
-	total, err2 := strconv.ParseInt(os.Args[3], 10, 64)
-	if err != nil || err2 != nil {
-		fmt.Fprintln(os.Stderr, err, err2)
-		os.Exit(2)
+	if err == nil {
+		var total int64
+		if total, err = strconv.ParseInt(os.Args[3], 10, 64); err == nil {
+			err = serve(os.Args[1], count, total)
+		}
 	}
-	if err := serve(os.Args[1], count, total); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -131,7 +132,7 @@ func describe(i int, content int64) image {
 func document(value any) []byte {
 	raw, err := json.Marshal(value)
 	if err != nil {
-		panic(err)
+		panic(err) // all documents are of types that can be encoded
 	}
 	return raw
 }

@@ -38,16 +38,15 @@ type File struct {
 
 // Chunks are the chunks of OLD.
 type Chunks struct {
-	old    File
-	chunks *chunker
-	read   int64            // the offset up to which OLD was read
-	at     map[uint64]int64 // offset of the first chunk with each key
-	buf    []byte           // reused by both
+	old  *chunker
+	read int64            // the offset up to which OLD was read
+	at   map[uint64]int64 // offset of the first chunk with each key
+	buf  []byte           // of the method both
 }
 
 // Of returns the chunks of OLD, which Read has to read.
 func Of(old File) *Chunks {
-	return &Chunks{old: old, chunks: &chunker{file: old, sizes: chunkSizesFor(old.Size)}, at: map[uint64]int64{}}
+	return &Chunks{old: &chunker{file: old, sizes: chunkSizesFor(old.Size)}, at: map[uint64]int64{}}
 }
 
 // key returns the beginning of the SHA-256 of a chunk. Chunks with the same key are compared byte by byte.
@@ -62,7 +61,7 @@ func (c *Chunks) Read(ctx context.Context, end int64, w io.Writer) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		chunk, err := c.chunks.next(c.read)
+		chunk, err := c.old.next(c.read)
 		if err != nil {
 			return err
 		}
@@ -84,7 +83,7 @@ func (c *Chunks) Read(ctx context.Context, end int64, w io.Writer) error {
 func (c *Chunks) Runs(ctx context.Context, new File, most int64, task *progress.Task) ([]Run, error) {
 	runs := []Run{}
 	least := max(MinRun, (new.Size+most-1)/most)
-	chunks := &chunker{file: new, sizes: c.chunks.sizes}
+	chunks := &chunker{file: new, sizes: c.old.sizes}
 	var done int64 // end of the last run in NEW
 	for pos := int64(0); pos < new.Size; {
 		if err := context.Cause(ctx); err != nil {
@@ -120,7 +119,7 @@ const compareStep = 1 << 20
 // equal bytes, which may be empty. The run does not begin before offset first of NEW.
 func (c *Chunks) extend(ctx context.Context, new File, run Run, first int64) (Run, error) {
 	var same, step int64
-	end := min(c.old.Size-run.Old, new.Size-run.New)
+	end := min(c.old.file.Size-run.Old, new.Size-run.New)
 	for step = 16 << 10; run.Size < end; step = min(2*step, compareStep) {
 		n := min(step, end-run.Size)
 		a, b, err := c.both(ctx, new, run.Old+run.Size, run.New+run.Size, n)
@@ -159,8 +158,8 @@ func (c *Chunks) both(ctx context.Context, new File, oldAt, newAt, size int64) (
 		c.buf = make([]byte, 2*size)
 	}
 	a, b = c.buf[:size], c.buf[size:2*size]
-	if !format.ReadFullAt(c.old, a, oldAt) {
-		return nil, nil, fmt.Errorf("reading %s at byte %d: %w", c.old.Name, oldAt, cmp.Or(c.old.Err(), errChanged))
+	if !format.ReadFullAt(c.old.file, a, oldAt) {
+		return nil, nil, fmt.Errorf("reading %s at byte %d: %w", c.old.file.Name, oldAt, cmp.Or(c.old.file.Err(), errChanged))
 	}
 	if !format.ReadFullAt(new, b, newAt) {
 		return nil, nil, fmt.Errorf("reading %s at byte %d: %w", new.Name, newAt, cmp.Or(new.Err(), errChanged))
