@@ -125,7 +125,7 @@ func (p *Plan) divide(s Shard) [][]unit {
 	shards := make([][]unit, s.Of)
 	var before int64
 	for _, u := range units {
-		// The middle of a unit decides.
+		// A unit is in the shard that its middle is in.
 		high, low := bits.Mul64(uint64(before+u.size/2), uint64(s.Of))
 		i, _ := bits.Div64(high, low, uint64(total))
 		shards[i] = append(shards[i], u)

@@ -20,7 +20,7 @@ func With(ctx context.Context, old []string, dir string, opened func()) context.
 		defer f.Close()
 		task := progress.Start(ctx, "open "+format.Base(f.Name))
 		defer func() { task.Done(err) }()
-		// An old archive is none that a delta makes.
+		// A file of OLD must not be a delta itself.
 		n, err := openNew(format.WithDeltas(ctx, nil), f, old, dir, task)
 		if err != nil {
 			return nil, err

@@ -33,8 +33,8 @@ const (
 var errUnusual = errors.New("it has to be read from its beginning")
 
 // inParallel reads an archive on all cores: the files of a plain tar, or the frames of an index. It returns the same as
-// pass. If anything is wrong with the archive, or if it cannot be read in parallel, it returns nil without an error. So
-// the report does not depend on the order of goroutines.
+// pass. If anything is wrong with the archive, or if it cannot be read in parallel, it returns nil without an error, so
+// that the report does not depend on the order of goroutines.
 func (r *Report) inParallel(ctx context.Context, f io.ReaderAt, idx *format.Index, sum bool, task *progress.Task) (*contents, error) {
 	if r.Codec != format.Tar && (idx == nil || len(idx.Frames) == 0) {
 		return nil, nil
@@ -73,7 +73,7 @@ type parallelPass struct {
 	readers int // number of goroutines
 }
 
-// isLarge reports whether a file or a frame has so many of the bytes of an archive that it alone keeps the readers waiting.
+// isLarge reports whether a file or a frame is so large a part of an archive that other readers would wait for it.
 func (p *parallelPass) isLarge(size, all int64) bool { return size > all/int64(p.readers) }
 
 // section returns a reader of a part of the archive.
@@ -183,8 +183,8 @@ func (p *parallelPass) readFrame(ctx context.Context, d *frameReader, idx *forma
 	})
 }
 
-// join adds the files of frames, of which one has the statement of the proof. It returns errUnusual if read one after
-// the other, the frames would have other files.
+// join adds the files of frames, of which one has the statement of the proof. It returns errUnusual if the frames, read
+// one after the other, would have other files.
 func (c *contents) join(parts []*contents, statement int) error {
 	for i, part := range parts {
 		if part.size != part.end && i < len(parts)-1 {

@@ -49,7 +49,8 @@ type rate struct {
 
 func newRate() *rate { return &rate{sending: make(parallel.Slots, 1)} }
 
-// An interval is at least leastInterval, unless it is 0, and at most greatestInterval.
+// A refusal makes the interval at least leastInterval and at most greatestInterval. Answers make it shorter again, and 0
+// from an eighth of leastInterval on.
 const (
 	leastInterval    = 5 * time.Millisecond
 	greatestInterval = 10 * time.Second
