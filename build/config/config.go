@@ -24,6 +24,8 @@ type Config struct {
 	Warnings []string `yaml:"-"`
 	// Linked has the variables to which linked values refer, with their values, except for those in Release.
 	Linked map[string]string `yaml:"-"`
+	// Environment has the names of the environment variables that values refer to and vars does not declare, sorted.
+	Environment []string `yaml:"-"`
 
 	Project    string            `yaml:"project" required:"true" doc:"prefix of artifact names"`
 	Registry   string            `yaml:"registry" doc:"registry of the project's own images; REGISTRY in the environment overrides it; default: docker.io"`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -136,7 +137,7 @@ func parse(data []byte, path, dir string, head version.Head, describe describer,
 	problems := &problems{}
 	vars := &variables{
 		env: env, head: head, describe: describe, problems: problems, file: path,
-		fields: map[string]*yaml.Node{}, declared: map[string]*yaml.Node{}, values: map[string]variable{}, linked: map[string]string{},
+		fields: map[string]*yaml.Node{}, declared: map[string]*yaml.Node{}, values: map[string]variable{}, linked: map[string]string{}, environment: map[string]bool{},
 	}
 	d := &decoder{file: path, vars: vars, problems: problems, at: map[string]Position{}, keyAt: map[string]Position{}, given: map[*yaml.Node]Position{}, unknown: map[string]bool{}, budget: maxValues}
 	vars.given = d.given
@@ -154,8 +155,9 @@ func parse(data []byte, path, dir string, head version.Head, describe describer,
 	}
 	if d.budget > 0 { // otherwise aliases multiply every problem
 		v := &validator{config: config, decoder: d}
-		v.validate()
+		v.validate() // it also reads lists, which contain variables
 	}
+	config.Environment = slices.Sorted(maps.Keys(vars.environment))
 	if err := problems.err(); err != nil {
 		return nil, err
 	}

@@ -106,8 +106,9 @@ type variables struct {
 	// trail has the names that are being resolved, outermost first, to detect cycles.
 	trail []string
 
-	// linked collects Config.Linked.
-	linked map[string]string
+	// linked collects Config.Linked, and environment the names in Config.Environment.
+	linked      map[string]string
+	environment map[string]bool
 
 	release        version.Release
 	warnings       []string
@@ -396,6 +397,7 @@ func (v *variables) resolveName(p expression.Piece, at Position, allowed []strin
 	switch {
 	case !known && p.HasFallback:
 		// The name is not declared, so it is an environment variable.
+		v.environment[p.Name] = true
 		fromEnv, _ := v.environ(p.Name)
 		return expression.Literal(fromEnv), true
 	case !known:
