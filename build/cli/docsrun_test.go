@@ -104,6 +104,11 @@ var projects = map[string]map[string]string{
 		"main.go":  "package main\n\nfunc main() {}\n",
 		".ko.yaml": "defaultBaseImage: 127.0.0.1:5000/base:v1\ndefaultPlatforms: [linux/amd64]\n",
 	},
+	"docs/pipelines.md": {
+		"go.mod":       "module example.com/acme\n\ngo 1.26\n\ntool github.com/slipway-build/slipway/cmd/slipway\n",
+		"slipway.yaml": acme["slipway.yaml"],
+		"Dockerfile":   acme["Dockerfile"],
+	},
 	"docs/signing.md": {
 		".gitignore":   "dist\ncosign.key\n",
 		"Dockerfile":   "FROM scratch\nCOPY notes.txt /\n",

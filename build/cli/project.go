@@ -34,6 +34,7 @@ func (p *Program) projectCommands() []*cobra.Command {
 			"slipway package", "slipway package core@linux/arm64", "slipway package --only airgap,linux", "slipway package --platform linux/arm64"),
 		publish,
 		p.mergeCommand(),
+		p.ciCommand(),
 		p.verifyCommand(),
 		p.cleanCommand(),
 		p.initCommand(),
