@@ -53,6 +53,8 @@ type Store interface {
 	Put(ctx context.Context, want v1.Descriptor, r io.Reader) error
 	Resume(ctx context.Context, want v1.Descriptor) (*store.Partial, error)
 	ReadBlob(blob v1.Hash, limit int64) ([]byte, error)
+	FetchBlob(ctx context.Context, want v1.Descriptor) bool
+	ShareBlob(ctx context.Context, digest v1.Hash)
 
 	Image(manifest v1.Hash) (v1.Image, error)
 	Index(manifest v1.Hash) (v1.ImageIndex, error)

@@ -26,7 +26,14 @@ func (c *Client) fetch(ctx context.Context, from *Manifest, d v1.Descriptor, b *
 		return c.absent(fmt.Sprintf("blob %s of %s", d.Digest, from.label))
 	}
 	return c.share(ctx, "pull "+from.repo.Name()+"@"+d.Digest.String(), func() error {
-		return c.fetchFromAny(ctx, from, d, b)
+		if c.store.FetchBlob(ctx, d) {
+			return nil
+		}
+		err := c.fetchFromAny(ctx, from, d, b)
+		if err == nil {
+			c.store.ShareBlob(ctx, d.Digest)
+		}
+		return err
 	})
 }
 
