@@ -40,10 +40,14 @@ func (s *Store) Layer(ctx context.Context, key string, compression images.Compre
 		if info, ok := files.Recall[BlobInfo](ctx, s.files, layerKind, key); ok && s.holds(ctx, info.Digest, info.Size) {
 			return info, nil
 		}
+		if info, ok := s.fetchLayer(ctx, key, compression, write); ok {
+			return info, files.Remember(s.files, layerKind, key, info)
+		}
 		info, err := s.makeLayer(ctx, compression, write)
 		if err != nil {
 			return BlobInfo{}, err
 		}
+		s.files.Share(ctx, sharedLayer, key, true, s.Path(info.Digest))
 		return info, files.Remember(s.files, layerKind, key, info)
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 
 	"github.com/cespare/xxhash/v2"
+
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
@@ -42,12 +43,27 @@ func (s *Folder) Derived(ctx context.Context, kind, key string, write func(io.Wr
 	}
 }
 
-// DerivedFile is Derived without the check, which happens when the file is copied.
+// DerivedFile is Derived without the check, which happens when the file is copied. Shared caches have the file only if
+// a trusted key has signed it.
 func (s *Folder) DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*File, error) {
+	return s.derivedFile(ctx, kind, key, false, write)
+}
+
+// ProvenFile is DerivedFile for content that Fetch returns, and that the caller of Fetch checks.
+func (s *Folder) ProvenFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*File, error) {
+	return s.derivedFile(ctx, kind, key, true, write)
+}
+
+func (s *Folder) derivedFile(ctx context.Context, kind, key string, proven bool, write func(io.Writer) error) (*File, error) {
 	path, rel := s.derivedPath(kind, key)
 	return parallel.Share(ctx, &s.Calls, "derived "+rel, func() (*File, error) {
 		if f, ok := s.derived(ctx, path, rel); ok {
 			return f, nil
+		}
+		if !proven {
+			if fetched, ok := s.Fetch(ctx, kind, key, false); ok {
+				return fetched.Keep(ctx)
+			}
 		}
 		f, err := s.Temp()
 		if err != nil {
@@ -70,6 +86,7 @@ func (s *Folder) DerivedFile(ctx context.Context, kind, key string, write func(i
 			return nil, fmt.Errorf("writing %s: %w", path, err)
 		}
 		made := &File{s, path, Mark{info.Size(), sum.Sum64()}}
+		s.Share(ctx, kind, key, proven, path)
 		return made, Remember(s, derivedKind, rel, made.mark)
 	})
 }

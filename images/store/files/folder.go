@@ -12,6 +12,8 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/cache"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 )
@@ -26,6 +28,9 @@ type Folder struct {
 	Calls   parallel.Calls
 	digests fileMemo
 	buffers sync.Pool // of *[copyBuffer]byte
+	// Shared has content of other machines; nil means none. SharedRecords are the kinds of records that it has.
+	Shared        *cache.Cache
+	SharedRecords map[string]bool
 	// Flush is (*os.File).Sync, except in tests.
 	Flush func(*os.File) error
 }

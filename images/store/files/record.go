@@ -24,8 +24,11 @@ const derivedKind = "derived"
 // time: through Prune, after a crash, or because its file was damaged, with a warning.
 func (s *Folder) Record(ctx context.Context, kind, key string) ([]byte, bool) {
 	value, err := s.ReadRecord(kind, key)
+	if err == nil {
+		return value, true
+	}
 	WarnOf(ctx, err)
-	return value, err == nil
+	return s.sharedRecord(ctx, kind, key)
 }
 
 // ReadRecord reads the file of a record: <checksum in hex>\n<value>.
@@ -59,6 +62,11 @@ func (s *Folder) SetRecord(kind, key string, value []byte) error {
 	if s.ReadOnly {
 		return nil
 	}
+	s.shareRecord(kind, key, value)
+	return s.writeRecord(kind, key, value)
+}
+
+func (s *Folder) writeRecord(kind, key string, value []byte) error {
 	content := append([]byte(recordSum(kind, key, value)+"\n"), value...)
 	if err := s.Replace(s.recordPath(kind, key), content, Unsynced); err != nil {
 		return fmt.Errorf("storing record %s %q in %s: %w", kind, key, s.Dir, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/slipway-build/slipway/internal/streams"
 )
 

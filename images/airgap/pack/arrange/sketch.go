@@ -176,12 +176,12 @@ func (s *sketcher) done() sketch {
 	return sketch{marks: slices.Clone(s.marks), limit: s.limit, size: s.size}
 }
 
-// sketchKind is the kind of the records of sketches. Its number changes when sketches change.
-const sketchKind = "sketch-1"
+// SketchKind is the kind of the records of sketches. Its number changes when sketches change.
+const SketchKind = "sketch-1"
 
 // sketchOf returns the sketch of a layer. It is made once for each blob, and kept in content.
 func sketchOf(ctx context.Context, content Content, l frame.Layer) (sketch, error) {
-	if raw, ok := content.Record(ctx, sketchKind, l.Source.String()); ok {
+	if raw, ok := content.Record(ctx, SketchKind, l.Source.String()); ok {
 		if s, ok := decodeSketch(raw); ok {
 			return s, nil
 		}
@@ -195,7 +195,7 @@ func sketchOf(ctx context.Context, content Content, l frame.Layer) (sketch, erro
 
 // setSketch keeps the sketch of a blob.
 func setSketch(content Content, blob v1.Hash, s sketch) error {
-	return content.SetRecord(sketchKind, blob.String(), s.encode())
+	return content.SetRecord(SketchKind, blob.String(), s.encode())
 }
 
 // readSketch sketches a layer. It verifies the layer, because the sketch of a damaged one would be kept.

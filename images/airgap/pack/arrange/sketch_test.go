@@ -76,7 +76,7 @@ func TestSketchDependsOnContentAlone(t *testing.T) {
 	const known = "071ea5951e6d94d8e6d25c0e6367b9b670b40d79535ff25dca05c382d3e425d0"
 	sum := sha256.Sum256(want.encode())
 	if got := hex.EncodeToString(sum[:]); got != known {
-		t.Errorf("sketches became others (%s instead of %s): sketchKind needs the next number", got, known)
+		t.Errorf("sketches became others (%s instead of %s): SketchKind needs the next number", got, known)
 	}
 }
 

@@ -24,4 +24,6 @@ type Content interface {
 	Check(ctx context.Context, blob v1.Hash) error
 	DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*store.File, error)
 	HasDerived(ctx context.Context, kind, key string) bool
+	ProvenFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*store.File, error)
+	Fetch(ctx context.Context, kind, key string) (*store.Fetched, bool)
 }

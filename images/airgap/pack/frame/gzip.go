@@ -106,33 +106,18 @@ func (g *gzipFrames) copied(ctx context.Context, l Layer, header []byte) ([]piec
 	return pieces, nil
 }
 
-// made returns the piece of a layer whose blob is not gzipped. The compressed layer is kept in the store.
+// made returns the piece of a layer whose blob is not gzipped. The compressed layer is kept in the store, or was in a
+// shared cache.
 func (g *gzipFrames) made(ctx context.Context, l Layer, header []byte, done func(int)) (piece, bool, error) {
 	fresh := false
-	key := fmt.Sprintf("%s level 6 %s", gzipVersion, l.Digest)
-	made, err := g.content.DerivedFile(ctx, "gzip-frame", key, func(w io.Writer) error {
+	p := part{"gzip-frame", fmt.Sprintf("%s level %d %s", gzipVersion, layerLevel, l.Digest), l.Size, func(w io.Writer) error {
 		fresh = true
-		z, err := pgzip.NewWriterLevel(w, 6)
-		if err != nil {
-			return err
-		}
-		// The result depends on the size of blocks, and not on the number of goroutines.
-		if err := z.SetConcurrency(1<<20, g.jobs); err != nil {
-			return err
-		}
-		_, err = z.Write(header)
-		if err == nil {
-			err = WriteBody(ctx, g.content, l, progressWriter{z, done})
-		}
-		if err == nil {
-			_, err = z.Write(format.Zeros(format.Padding(l.Size)))
-		}
-		// Close ends its goroutines, even after an error.
-		if closeErr := z.Close(); err == nil {
-			err = closeErr
-		}
-		return err
-	})
+		return g.compress(ctx, l, header, w, done)
+	}}
+	if err := fetchGzip(ctx, g.content, tarFile{l, header}, p); err != nil {
+		return piece{}, false, err
+	}
+	made, err := g.content.ProvenFile(ctx, p.kind, p.key, p.write)
 	if err != nil {
 		return piece{}, false, err
 	}
@@ -140,6 +125,33 @@ func (g *gzipFrames) made(ctx context.Context, l Layer, header []byte, done func
 		done(int(l.Size))
 	}
 	return filePiece(made), fresh, nil
+}
+
+// layerLevel is the gzip level of layers.
+const layerLevel = 6
+
+// compress writes the gzip member of a layer to w.
+func (g *gzipFrames) compress(ctx context.Context, l Layer, header []byte, w io.Writer, done func(int)) error {
+	z, err := pgzip.NewWriterLevel(w, layerLevel)
+	if err != nil {
+		return err
+	}
+	// The result depends on the size of blocks, and not on the number of goroutines.
+	if err := z.SetConcurrency(1<<20, g.jobs); err != nil {
+		return err
+	}
+	_, err = z.Write(header)
+	if err == nil {
+		err = WriteBody(ctx, g.content, l, progressWriter{z, done})
+	}
+	if err == nil {
+		_, err = z.Write(format.Zeros(format.Padding(l.Size)))
+	}
+	// Close ends its goroutines, even after an error.
+	if closeErr := z.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 // storedBlock is the size of the largest stored block of deflate, in bytes (RFC 1951, section 3.2.4).

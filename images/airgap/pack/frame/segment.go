@@ -33,7 +33,7 @@ func segments(files []tarFile) []format.Segment {
 
 // whole makes a frame of one segment. The frame has a checksum for readers that do not verify digests.
 func (m *zstdMaker) whole(ctx context.Context, f *Frame) error {
-	return m.made(ctx, f, "zstd-frame", m.segmentVersion()+digests(m.files), f.TarSize, func(w io.Writer) error {
+	return m.inParts(ctx, f, nil, part{"zstd-frame", m.segmentVersion() + digests(m.files), f.TarSize, func(w io.Writer) error {
 		enc, err := m.encoder()
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ func (m *zstdMaker) whole(ctx context.Context, f *Frame) error {
 		}
 		_, err = w.Write(binary.LittleEndian.AppendUint32(zstd.AppendEnd(nil), uint32(sum.Sum64())))
 		return err
-	})
+	}})
 }
 
 // ended ends a segment, and returns the error of the encoder, or else that of writing to it.
@@ -65,16 +65,13 @@ func ended(enc *zstd.Encoder, writeErr error) error {
 // inSegments makes a frame of several segments. The frame does not have a checksum: when one layer changes,
 // all layers would have to be read for it.
 func (m *zstdMaker) inSegments(ctx context.Context, f *Frame, all []format.Segment) error {
-	f.pieces = append(f.pieces, bytesPiece(zstd.AppendHeader(nil, uint64(f.TarSize), false)))
 	s := &segmentMaker{zstdMaker: m, tar: &tarReader{content: m.content, files: m.files}, next: -1}
 	defer s.close()
+	var parts []part
 	for _, seg := range all {
-		if err := m.made(ctx, f, "zstd-segment", m.segmentKey(seg), seg.Size, func(w io.Writer) error { return s.make(ctx, w, seg) }); err != nil {
-			return err
-		}
+		parts = append(parts, part{"zstd-segment", m.segmentKey(seg), seg.Size, func(w io.Writer) error { return s.make(ctx, w, seg) }})
 	}
-	f.pieces = append(f.pieces, bytesPiece(zstd.AppendEnd(nil)))
-	return nil
+	return m.inParts(ctx, f, zstd.AppendHeader(nil, uint64(f.TarSize), false), parts...)
 }
 
 // segmentKey returns the key of a segment: the layers in the window before it and in it, and which bytes

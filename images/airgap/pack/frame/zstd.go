@@ -108,30 +108,25 @@ type zstdMaker struct {
 	slot  bool // it has a slot
 }
 
-// made adds a derived file of the store to a frame. If the file does not exist, write makes it. It holds size bytes of
-// the tar.
-func (m *zstdMaker) made(ctx context.Context, f *Frame, kind, key string, size int64, write func(io.Writer) error) error {
-	if !m.slot && !m.content.HasDerived(ctx, kind, key) {
+// made returns the file of a part. If the store does not have it, write makes it.
+func (m *zstdMaker) made(ctx context.Context, p part) (*store.File, error) {
+	if !m.slot && !m.content.HasDerived(ctx, p.kind, p.key) {
 		select {
 		case m.slots <- struct{}{}:
 			m.slot = true
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
 	fresh := false
-	made, err := m.content.DerivedFile(ctx, kind, key, func(w io.Writer) error {
+	made, err := m.content.ProvenFile(ctx, p.kind, p.key, func(w io.Writer) error {
 		fresh = true
-		return write(w)
+		return p.write(w)
 	})
-	if err != nil {
-		return err
+	if err == nil && !fresh {
+		m.done(int(p.size))
 	}
-	if !fresh {
-		m.done(int(size))
-	}
-	f.pieces = append(f.pieces, filePiece(made))
-	return nil
+	return made, err
 }
 
 func (m *zstdMaker) giveSlot() {
@@ -183,7 +178,7 @@ func (m *zstdMaker) stored(ctx context.Context, f *Frame) error {
 // byLibrary makes the frame with an encoder of the library.
 func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame) error {
 	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, m.level.library, format.MaxWindow, digests(m.files))
-	return m.made(ctx, f, "zstd-frame", key, f.TarSize, func(w io.Writer) error {
+	return m.inParts(ctx, f, nil, part{"zstd-frame", key, f.TarSize, func(w io.Writer) error {
 		enc, err := m.libraryEncoders.take(func() (*library.Encoder, error) { return format.LibraryEncoder(m.level.library) })
 		if err != nil {
 			return err
@@ -199,7 +194,7 @@ func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame) error {
 			return err
 		}
 		return enc.Close()
-	})
+	}})
 }
 
 // digests returns the part of a key that names layers.

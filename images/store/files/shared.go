@@ -1,0 +1,138 @@
+package files
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/cespare/xxhash/v2"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/cache"
+	"github.com/slipway-build/slipway/internal/regular"
+)
+
+// A Fetched is a file of a shared cache, which has not been checked.
+type Fetched struct {
+	folder *Folder
+	kind   string
+	key    string
+	found  *cache.Found
+	file   *os.File
+	mark   Mark
+}
+
+// Fetch copies the content for a kind and a key from a shared cache, if one has it. proven means that the caller checks
+// what the content must be before keeping it.
+func (s *Folder) Fetch(ctx context.Context, kind, key string, proven bool) (*Fetched, bool) {
+	if s.ReadOnly {
+		return nil, false
+	}
+	for {
+		found, ok := s.Shared.Find(ctx, kind, key, proven)
+		if !ok {
+			return nil, false
+		}
+		f, err := s.fetch(ctx, found)
+		if err == nil {
+			f.kind, f.key = kind, key
+			return f, true
+		}
+		if ctx.Err() != nil {
+			return nil, false
+		}
+		s.Shared.Reject(ctx, found, err)
+	}
+}
+
+func (s *Folder) fetch(ctx context.Context, found *cache.Found) (*Fetched, error) {
+	f, err := s.Temp()
+	if err != nil {
+		return nil, err
+	}
+	sum := xxhash.New()
+	if err := found.CopyTo(ctx, io.MultiWriter(f, sum)); err != nil {
+		Discard(f)
+		return nil, err
+	}
+	return &Fetched{folder: s, found: found, file: f, mark: Mark{found.Size, sum.Sum64()}}, nil
+}
+
+// Open opens the file.
+func (f *Fetched) Open() (*os.File, error) { return regular.Open(f.file.Name()) }
+
+// ReadAt reads bytes of the file.
+func (f *Fetched) ReadAt(b []byte, offset int64) (int, error) { return f.file.ReadAt(b, offset) }
+
+// Sums returns the digest, the size and the checksum of the file, which were computed when it was written.
+func (f *Fetched) Sums() (digest v1.Hash, mark Mark) { return f.found.Sum, f.mark }
+
+// Discard removes the file, unless it was kept.
+func (f *Fetched) Discard() { Discard(f.file) }
+
+// Reject removes the file, whose content is not what it must be, as reason says.
+func (f *Fetched) Reject(ctx context.Context, reason error) {
+	f.Discard()
+	f.folder.Shared.Reject(ctx, f.found, cache.Wrong(reason))
+}
+
+// Keep makes the file the derived file of its kind and key. The caller has checked it, or it is signed.
+func (f *Fetched) Keep(ctx context.Context) (*File, error) {
+	path, rel := f.folder.derivedPath(f.kind, f.key)
+	if err := f.KeepBlob(ctx, path); err != nil {
+		return nil, err
+	}
+	return &File{f.folder, path, f.mark}, Remember(f.folder, derivedKind, rel, f.mark)
+}
+
+// KeepBlob gives the file its path in the store. The caller has compared its digest.
+func (f *Fetched) KeepBlob(ctx context.Context, path string) error {
+	if err := f.folder.Commit(f.file, path, Unsynced); err != nil {
+		return err
+	}
+	f.folder.Shared.Use(ctx, f.found)
+	return nil
+}
+
+// Share offers a file to shared caches.
+func (s *Folder) Share(ctx context.Context, kind, key string, proven bool, path string) {
+	s.Shared.Offer(ctx, kind, key, proven, func() (io.ReadSeekCloser, error) { return regular.Open(path) })
+}
+
+// recordShare is the beginning of the kinds of records in shared caches.
+const recordShare = "record-"
+
+// sharedRecord returns a record of a shared cache. A trusted key has signed it.
+func (s *Folder) sharedRecord(ctx context.Context, kind, key string) ([]byte, bool) {
+	if !s.SharedRecords[kind] || s.ReadOnly {
+		return nil, false
+	}
+	for {
+		found, ok := s.Shared.Find(ctx, recordShare+kind, key, false)
+		if !ok || found.Size > maxRecord {
+			return nil, false
+		}
+		var value bytes.Buffer
+		err := found.CopyTo(ctx, &value)
+		if err == nil {
+			s.Shared.Use(ctx, found)
+			return value.Bytes(), s.writeRecord(kind, key, value.Bytes()) == nil
+		}
+		if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+			return nil, false
+		}
+		s.Shared.Reject(ctx, found, err)
+	}
+}
+
+// shareRecord offers a record to shared caches.
+func (s *Folder) shareRecord(kind, key string, value []byte) {
+	if !s.SharedRecords[kind] {
+		return
+	}
+	s.Shared.Offer(context.Background(), recordShare+kind, key, false, func() (io.ReadSeekCloser, error) {
+		return cache.InMemory(value), nil
+	})
+}
