@@ -16,6 +16,8 @@ var large = map[string]string{
 	"build/cli":           "every command, with its flags and its help; what commands do is elsewhere",
 	"build/config":        "every key of slipway.yaml is declared and checked here, with the position of each value",
 	"images/airgap/delta": "what writes, applies and opens a delta shares its recipe and the limits of it; what does not is in packages of its own",
+	"images/registry":     "every request to a registry shares the client, its pace and its limits; transport sends them",
+	"images/store":        "what a store has is verified, cached and shared in one place; its files are in a package of their own",
 	"build/release":       "each step of a plan, which share the state of one run; what does not is in packages of its own",
 }
 

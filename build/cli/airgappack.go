@@ -66,6 +66,7 @@ is written.`,
 	f.BoolVar(&pack.dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
 	f.StringVar((*string)(&pack.job.Level), "level", string(images.BestZstd), "zstd level: fastest, default, better, best or max")
 	pack.addFlags(c)
+	p.cacheFlags(c)
 	mustHaveValue(c, "sbom")
 	return c
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ on this machine's architecture.`,
 			if err := errors.Join(errs...); err != nil {
 				return usage.Wrap(err)
 			}
+			p.shareLayers(&job)
 			var made workbench.ImageResult
 			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 				made, err = w.BuildImage(ctx, job)
@@ -74,8 +76,9 @@ on this machine's architecture.`,
 	f.StringArrayVar(&labels, "label", nil, "label K=V")
 	f.StringArrayVar(&job.Secrets, "secret", nil, "docker and buildkit: id=NAME,src=FILE or id=NAME,env=VARIABLE")
 	f.StringArrayVar(&job.SSH, "ssh", nil, "docker and buildkit: default, ID=SOCKET or ID=KEY")
-	f.StringArrayVar(&job.CacheFrom, "cache-from", nil, "docker and buildkit: type=registry,ref=REF or type=local,src=DIR")
-	f.StringArrayVar(&job.CacheTo, "cache-to", nil, "docker and buildkit: type=registry,ref=REF, type=local,dest=DIR or type=inline")
+	f.StringArrayVar(&job.CacheFrom, "cache-from", nil, "shared cache to read (environment SLIPWAY_CACHE_FROM); with docker and buildkit: cache of the engine, type=registry,ref=REF or type=local,src=DIR")
+	f.StringArrayVar(&job.CacheTo, "cache-to", nil, "shared cache to write (environment SLIPWAY_CACHE_TO); with docker and buildkit: cache of the engine, type=registry,ref=REF, type=local,dest=DIR or type=inline")
+	p.cacheKeyFlags(c)
 	f.StringArrayVar(&job.Allow, "allow", nil, "docker and buildkit: network.host, security.insecure")
 	f.StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded (default), docker or buildkit (environment BUILDER)")
 	f.StringArrayVarP(&job.Tags, "tag", "t", nil, "reference of the image")
@@ -86,6 +89,20 @@ on this machine's architecture.`,
 	f.StringVar(&job.Format.Compression.Algorithm, "compression", "gzip", "compression of new layers: gzip, zstd or none")
 	f.IntVar(&job.Format.Compression.Level, "compression-level", 0, "compression level: 1 to 9 for gzip (default 6), 1 to 22 for zstd (default 3)")
 	return c
+}
+
+// shareLayers takes the caches of a job as shared ones if no engine makes the image.
+func (p *Program) shareLayers(job *workbench.ImageJob) {
+	if cmp.Or(p.settings.Builder, images.EmbeddedBuilder) != images.EmbeddedBuilder {
+		return
+	}
+	if len(job.CacheFrom) > 0 {
+		p.settings.Shared.From.Texts = job.CacheFrom
+	}
+	if len(job.CacheTo) > 0 {
+		p.settings.Shared.To.Texts = job.CacheTo
+	}
+	job.CacheFrom, job.CacheTo = nil, nil
 }
 
 // keyValues parses words K=V. As in docker build, a build argument K without a value takes it from

@@ -123,7 +123,7 @@ without a project. Environment: ` + settings.Environment,
 		return errors.Join(p.readFlags(), projectFlag(c), emptyFlags(c), p.checkOffline(c, words))
 	}
 	root.AddCommand(p.projectCommands()...)
-	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.sizeCommand(), p.sbomCommand(), p.keyCommand(), p.signBlobCommand(), p.verifyBlobCommand(), p.loginCommand(), p.logoutCommand(), p.schemaCommand(), p.versionCommand())
+	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.sizeCommand(), p.sbomCommand(), p.cacheCommand(), p.keyCommand(), p.signBlobCommand(), p.verifyBlobCommand(), p.loginCommand(), p.logoutCommand(), p.schemaCommand(), p.versionCommand())
 	everyCommand(root, completeFlags)
 	everyCommand(root, func(c *cobra.Command) {
 		if args := c.Args; args != nil {

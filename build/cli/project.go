@@ -126,6 +126,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 	var asJSON bool
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	if verb != "publish" {
+		p.cacheFlags(c)
 		c.Flags().StringVar(&p.settings.Signatures, rebuild.SignaturesFlag, "", "folder with signatures that archives get; nothing else is signed")
 		_ = c.Flags().MarkHidden(rebuild.SignaturesFlag) // verify --rebuild passes it
 		c.Use += " [NAME[@PLATFORM]…]"

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/build/workbench/signatures"
 	"github.com/slipway-build/slipway/docs"
+	"github.com/slipway-build/slipway/images/cache"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/golden"
 	"github.com/slipway-build/slipway/progress"
@@ -49,6 +50,8 @@ func documents() []document {
 		{"image-verify", "slipway image verify --json", []reflect.Type{reflect.TypeFor[[]signatures.SignedImage]()}},
 		{"image-copy", "slipway image copy --json", []reflect.Type{reflect.TypeFor[[]copiedTag]()}},
 		{"index-inspect", "slipway index inspect --json", []reflect.Type{reflect.TypeFor[workbench.Inspection]()}},
+		{"cache-ls", "slipway cache ls --json", []reflect.Type{reflect.TypeFor[[]cacheEntry]()}},
+		{"cache-stats", "slipway cache stats --json", []reflect.Type{reflect.TypeFor[[]cache.Summary]()}},
 		{"size", "slipway size --json", []reflect.Type{reflect.TypeFor[sizes]()}},
 		{"version", "slipway version --json", []reflect.Type{reflect.TypeFor[program]()}},
 		{"artifacts.json", "the file dist/artifacts.json", []reflect.Type{result}},

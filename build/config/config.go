@@ -41,6 +41,7 @@ type Config struct {
 	Images     []Image                   `yaml:"images" doc:"container images, built from Dockerfiles"`
 	Builders   map[string]string         `yaml:"builders" doc:"with builder: buildkit, the address of a BuildKit for each platform" example:"{linux/arm64: \"tcp://arm-builder:1234\"}"`
 	Registries map[string]RegistryAccess `yaml:"registries" doc:"connection settings by HOST or HOST:PORT: plain HTTP, CAs, client certificates, mirrors; see docs/registries.md" example:"{\"registry.example.com:5000\": {plain-http: true}}"`
+	Cache      Cache                     `yaml:"cache" doc:"caches that machines share; see docs/cache.md"`
 	Airgap     Airgap                    `yaml:"airgap" doc:"image archives for hosts without a registry"`
 	Bundles    []Bundle                  `yaml:"bundles" doc:"archives and packages of binaries and files"`
 	SBOM       SBOM                      `yaml:"sbom" doc:"SBOMs of images, binaries, archives and bundles, in dist/artifacts: true, or a mapping; see docs/sbom.md; default: none"`

@@ -44,6 +44,7 @@ func (v *validator) validate() {
 	v.windows()
 	v.builders()
 	v.registries()
+	v.cache()
 	v.names()
 	v.fetches()
 	v.hooks("", v.config.Hooks, false)

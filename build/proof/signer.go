@@ -65,6 +65,16 @@ func (s KeySource) SecretVariables() []string {
 	return names
 }
 
+// KeyGiven reports whether there is a private key: a file, or an environment variable that is set.
+func (s KeySource) KeyGiven() bool {
+	name, isVariable := strings.CutPrefix(s.Key, environmentScheme)
+	if !isVariable {
+		return s.Key != ""
+	}
+	text, ok := s.Getenv(name)
+	return ok && text != ""
+}
+
 // Signer returns what signs with the key, or with an identity. A public key that does not belong to the private key is an
 // error.
 func (s KeySource) Signer() (sign.Signer, error) {

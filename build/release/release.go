@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/build/workbench/caches"
 	"github.com/slipway-build/slipway/images/attest/sbom"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -147,6 +148,7 @@ func (r *Release) openBench() error {
 	}
 	o := r.options.Options
 	o.OwnRegistry, o.Registries, o.Credentials = r.ownRegistry(), r.Config.HostSettings(), r.credentials()
+	o.Shared = r.sharedCache()
 	if r.lock != nil {
 		o.Pin = r.pin()
 	}
@@ -156,6 +158,29 @@ func (r *Release) openBench() error {
 		r.catalog.Programs = &sbom.Programs{}
 	}
 	return err
+}
+
+// OpenWorkbench opens the cache with the settings of the project. The caller closes the release.
+func (r *Release) OpenWorkbench() (*workbench.Workbench, error) {
+	if err := r.openBench(); err != nil {
+		return nil, err
+	}
+	return r.bench, nil
+}
+
+// sharedCache returns the shared caches: those of flags and the environment, or else those of slipway.yaml.
+func (r *Release) sharedCache() caches.Shared {
+	s, c := r.options.Shared, r.Config.Cache
+	if len(s.From.Texts) == 0 {
+		s.From = caches.Places{Texts: c.From, Dir: r.Config.Dir}
+	}
+	if len(s.To.Texts) == 0 {
+		s.To = caches.Places{Texts: c.To, Dir: r.Config.Dir}
+	}
+	if s.PublicKey == "" && s.Key == "" {
+		s.PublicKey, s.Key, s.Password = r.keyPath(c.PublicKey), r.keyPath(c.Key), c.Password
+	}
+	return s
 }
 
 // ownRegistry returns the registry that receives DOCKER_USERNAME and DOCKER_PASSWORD. It is the only one to which the

@@ -49,6 +49,8 @@ func (r *Release) secretVariables() []string {
 		source.Keyless = &proof.Keyless{Token: sign.Keyless.Token}
 	}
 	names := append([]string{"GITLAB_TOKEN"}, source.SecretVariables()...)
+	shared := r.sharedCache()
+	names = append(names, proof.KeySource{Key: shared.Key, Password: shared.Password}.SecretVariables()...)
 	hooks := r.Config.Hooks
 	all := append(append([]config.Hook{}, hooks.Before...), hooks.After...)
 	for _, b := range r.Config.Binaries {

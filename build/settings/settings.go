@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/build/ci"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/build/workbench/caches"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -39,7 +40,8 @@ func (s Settings) Workbench() workbench.Options { return s.Options.Options }
 // Environment lists the environment variables that From and config.Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL GITLAB_TOKEN GITLAB_API_URL COSIGN_PASSWORD
-SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE SLIPWAY_LOCKED SLIPWAY_PROJECT SLIPWAY_SHARD
+SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_CACHE_FROM SLIPWAY_CACHE_TO
+SLIPWAY_CACHE_PUBLIC_KEY SLIPWAY_CACHE_KEY SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE SLIPWAY_LOCKED SLIPWAY_PROJECT SLIPWAY_SHARD
 SLIPWAY_OUTPUTS SLIPWAY_SUMMARY SLIPWAY_CODE_QUALITY SLIPWAY_PREVIOUS REGISTRY_AUTH_FILE SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR
 OTEL_EXPORTER_OTLP_ENDPOINT TRACEPARENT`
 
@@ -55,6 +57,8 @@ func From(getenv func(string) (string, bool)) (Settings, error) {
 			BuildkitTLS: env("BUILDKIT_TLS_DIR"), AuthFiles: authFiles(env), CertDirs: certDirs(env),
 			Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
 			SSHAgent: env("SSH_AUTH_SOCK"), SourceDateEpoch: env("SOURCE_DATE_EPOCH"),
+			Shared: caches.Shared{From: caches.Places{Texts: words(env("SLIPWAY_CACHE_FROM"))},
+				To: caches.Places{Texts: words(env("SLIPWAY_CACHE_TO"))}, PublicKey: env("SLIPWAY_CACHE_PUBLIC_KEY"), Key: env("SLIPWAY_CACHE_KEY")},
 			Cache: env("SLIPWAY_CACHE"), CacheSize: workbench.DefaultCacheSize, Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
 		},
 		Project:     env("SLIPWAY_PROJECT"),
@@ -108,6 +112,9 @@ func From(getenv func(string) (string, bool)) (Settings, error) {
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return s, usage.Wrap(errors.Join(errs...))
 }
+
+// words splits the value of a variable at spaces, because its words contain commas.
+func words(s string) []string { return append([]string(nil), strings.Fields(s)...) }
 
 // listed splits the value of a variable at commas and spaces.
 func listed(s string) []string {

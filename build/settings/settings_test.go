@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/build/workbench/caches"
 )
 
 func TestWhereCredentialsAreLookedFor(t *testing.T) {
@@ -39,6 +40,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 		"GITHUB_TOKEN": "token", "GITHUB_API_URL": "https://api", "PLATFORMS": "linux/amd64, windows/amd64", "SLIPWAY_PLAIN_HTTP": "a:1 b",
 		"SKIP_WINDOWS": "yes", "SLIPWAY_OFFLINE": "on", "FORCE": "1", "SNAPSHOT": "true", "JOBS": "3",
 		"SLIPWAY_CACHE": "/cache", "SLIPWAY_CACHE_SIZE": "1GB", "SLIPWAY_UNPACK_LIMIT": "2GB",
+		"SLIPWAY_CACHE_FROM": "type=local,src=/a type=local,src=/b", "SLIPWAY_CACHE_TO": "type=local,dest=/b", "SLIPWAY_CACHE_PUBLIC_KEY": "pub", "SLIPWAY_CACHE_KEY": "env://KEY",
 	}
 	got, err := From(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	if err != nil {
@@ -50,6 +52,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 			Builder: "buildkit", BuildkitHost: "tcp://b", DockerHost: "tcp://d", DockerTLS: "/tls", SSHAgent: "/agent", SourceDateEpoch: "1",
 			Username: "me", Password: "secret", Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "windows", Architecture: "amd64"}}, PlainHTTP: []string{"a:1", "b"},
 			Offline: true, Jobs: 3, Cache: "/cache", CacheSize: 1_000_000_000, UnpackLimit: 2_000_000_000,
+			Shared: caches.Shared{From: caches.Places{Texts: []string{"type=local,src=/a", "type=local,src=/b"}}, To: caches.Places{Texts: []string{"type=local,dest=/b"}}, PublicKey: "pub", Key: "env://KEY"},
 		},
 		SkipWindows: true, GitHubToken: "token", GitHubAPI: "https://api", Force: true, Snapshot: true,
 	}}

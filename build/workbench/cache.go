@@ -62,9 +62,10 @@ const DefaultCacheSize = 64 << 30
 // tidyEvery is the interval between two runs of Tidy that look through the cache.
 const tidyEvery = 24 * time.Hour
 
-// Tidy keeps the content cache within its limit, once a day. It runs after the work of a command, which does not
-// depend on it, so it ignores errors; CleanCache reports the same ones.
+// Tidy waits until shared caches have what was made, and keeps the content cache within its limit, once a day. It runs
+// after the work of a command, which does not depend on it, so it ignores errors; CleanCache reports the same ones.
 func (w *Workbench) Tidy(ctx context.Context) {
+	w.Shared.Flush(ctx)
 	const kind, key = "tidied", "last"
 	raw, _ := w.Cache.Record(ctx, kind, key)
 	if last, err := time.Parse(time.RFC3339, string(raw)); err == nil && time.Since(last) < tidyEvery {

@@ -12,8 +12,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/workbench/caches"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/pack/arrange"
 	"github.com/slipway-build/slipway/images/assemble"
+	"github.com/slipway-build/slipway/images/cache"
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/engine/docker"
 	"github.com/slipway-build/slipway/images/engine/endpoint"
@@ -59,6 +62,8 @@ type Options struct {
 	// Cache is the folder of the content cache, and CacheSize its limit in bytes, which Tidy enforces.
 	Cache     string
 	CacheSize int64
+	// Shared says where content is shared with other machines.
+	Shared caches.Shared
 	// UnpackLimit limits the unpacked size of an archive, a layer or a download, in bytes; 0 means 64 GiB.
 	UnpackLimit int64
 	// Pin, unless it is nil, returns the digest to use instead of a tag; see source.Resolver.
@@ -90,8 +95,9 @@ func (o Options) hosts() hosts.Options {
 // A Workbench makes images, with or without a project.
 type Workbench struct {
 	options Options
-	// Cache is the content cache.
-	Cache *store.Store
+	// Cache is the content cache. Shared has what other machines made, and may be nil.
+	Cache  *store.Store
+	Shared *cache.Cache
 	// Registry pulls from registries into the cache, and pushes to them.
 	Registry *registry.Client
 	// Bases are the base images of builders.
@@ -102,7 +108,7 @@ type Workbench struct {
 
 // Open opens the content cache and returns a Workbench.
 func Open(o Options) (*Workbench, error) {
-	cache, err := openCache(o.Cache)
+	content, err := openCache(o.Cache)
 	if err != nil {
 		return nil, err
 	}
@@ -116,17 +122,25 @@ func Open(o Options) (*Workbench, error) {
 	}
 	maps.Copy(credentials, o.Credentials)
 	client := registry.New(registry.Options{
-		Store: cache, Jobs: o.Transfers(), Offline: o.Offline, AuthFiles: o.AuthFiles,
+		Store: content, Jobs: o.Transfers(), Offline: o.Offline, AuthFiles: o.AuthFiles,
 		Credentials: credentials, UserAgent: "slipway", Hosts: o.hosts(),
 	})
-	sources := source.NewResolver(client, cache, docker.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS)})
+	shared, err := o.Shared.Open(caches.Surroundings{Client: client, Getenv: o.Getenv, Offline: o.Offline})
+	if err != nil {
+		return nil, errors.Join(err, content.Close())
+	}
+	content.Use(shared, arrange.SketchKind)
+	sources := source.NewResolver(client, content, docker.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS)})
 	sources.Pin = o.Pin
-	return &Workbench{options: o, Cache: cache, Registry: client, sources: sources, Bases: sources.Bases()}, nil
+	return &Workbench{options: o, Cache: content, Registry: client, sources: sources, Bases: sources.Bases(), Shared: shared}, nil
 }
 
 // Close closes the cache and the archives that images were read from. Neither the workbench nor an image of it may be
 // used afterwards.
-func (w *Workbench) Close() error { return errors.Join(w.Cache.Close(), w.sources.Close()) }
+func (w *Workbench) Close() error {
+	w.Shared.Close()
+	return errors.Join(w.Cache.Close(), w.sources.Close())
+}
 
 // EngineOptions are the options of an engine, spelled as the flags of docker buildx build. The embedded builder refuses
 // them.

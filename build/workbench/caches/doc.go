@@ -1,0 +1,2 @@
+// Package caches opens the shared caches that flags, the environment and slipway.yaml name.
+package caches
