@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/slipway-build/slipway/build/gocache"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images/cache"
@@ -40,7 +43,32 @@ of --cache-from and --cache-to, or else to those of the nearest slipway.yaml.
 See docs/cache.md.`,
 	}
 	asGroup(c)
-	c.AddCommand(p.cacheListCommand(), p.cacheStatsCommand(), p.cachePruneCommand())
+	c.AddCommand(p.cacheListCommand(), p.cacheStatsCommand(), p.cachePruneCommand(), p.cacheGoCommand())
+	return c
+}
+
+// cacheGoCommand is a helper that go runs. Its standard output is for go alone.
+func (p *Program) cacheGoCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "go", Short: "Keep Go's build cache in shared caches, as GOCACHEPROG",
+		Long: `Go's helper for its build cache (go help cache). Set GOCACHEPROG to "slipway cache go": go
+then keeps what it compiles in the content cache, and in shared caches, so that a fresh
+machine compiles only what has changed. Shared caches need --cache-public-key to read,
+and --cache-key to write: whether an output is that of an action, only go can tell.`,
+		Example: examples(`GOCACHEPROG="slipway cache go" SLIPWAY_CACHE_FROM=type=local,src=/mnt/cache SLIPWAY_CACHE_PUBLIC_KEY=cache.pub slipway build`),
+		RunE: func(c *cobra.Command, _ []string) error {
+			display := progress.New(progress.None, p.Stderr, progress.Options{Title: c.CommandPath(), Getenv: p.getenv})
+			defer display.Close()
+			ctx := progress.With(c.Context(), display)
+			w, err := p.openShared(ctx)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			return gocache.Serve(ctx, w.Cache, p.Stdin, p.Stdout, func() { w.Tidy(ctx) })
+		},
+	}
+	p.sharedFlags(c)
 	return c
 }
 
@@ -72,6 +100,9 @@ func (p *Program) openShared(ctx context.Context) (*workbench.Workbench, error) 
 		return workbench.Open(p.settings.Workbench())
 	}
 	r, err := release.Open(ctx, p.settings.Release())
+	if errors.Is(err, fs.ErrNotExist) && p.settings.Config == "" {
+		return workbench.Open(p.settings.Workbench())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("no --cache-from, so slipway.yaml is read: %w", err)
 	}

@@ -46,6 +46,13 @@ var inheritable = process.Basic.And(
 	"GOMAXPROCS", "GOMEMLIMIT", "GOGC",
 )
 
+// ofCacheProgram contains the variables that go inherits for its GOCACHEPROG, if that is set: what "slipway cache go"
+// needs to reach shared caches. C compilers get them, too.
+var ofCacheProgram = inheritable.And("SLIPWAY_*", "AWS_*", "COSIGN_PASSWORD", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
+
+// keysOfCache are the variables that name another one, as env://NAME.
+var keysOfCache = []string{"SLIPWAY_CACHE_KEY", "SLIPWAY_CACHE_PUBLIC_KEY"}
+
 // inherit selects variables from the caller's environment, and from the settings of `go env -w`.
 // GOENV=off prevents go from reading those settings again.
 func inherit(environ []string) environment {
@@ -61,8 +68,17 @@ func inherit(environ []string) environment {
 			env[name] = value
 		}
 	}
+	passed := inheritable
+	if caller["GOCACHEPROG"] != "" {
+		passed = ofCacheProgram
+		for _, name := range keysOfCache {
+			if named, ok := strings.CutPrefix(caller[name], "env://"); ok {
+				env[named] = caller[named]
+			}
+		}
+	}
 	for name, value := range caller {
-		if inheritable.Has(name) && value != "" {
+		if passed.Has(name) && value != "" {
 			if runtime.GOOS == "windows" {
 				name = strings.ToUpper(name)
 			}

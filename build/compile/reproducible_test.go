@@ -110,3 +110,17 @@ func TestModulesAreFetchedAsTheCallerSays(t *testing.T) {
 		t.Errorf("go does not get the proxy: %v", env)
 	}
 }
+
+// A helper of go's build cache gets what it needs to reach shared caches, and nothing else gets it.
+func TestTheHelperOfTheBuildCacheGetsItsVariables(t *testing.T) {
+	caller := []string{"GOENV=off", "SLIPWAY_CACHE_FROM=type=s3,bucket=b", "SLIPWAY_CACHE_KEY=env://CACHE_KEY", "CACHE_KEY=pem", "AWS_ACCESS_KEY_ID=id", "GITHUB_TOKEN=secret"}
+	if env := inherit(caller); len(env) != 1 {
+		t.Errorf("without GOCACHEPROG, go inherits %v", env)
+	}
+	env := inherit(append(caller, "GOCACHEPROG=slipway cache go"))
+	for name, want := range map[string]string{"GOCACHEPROG": "slipway cache go", "SLIPWAY_CACHE_FROM": "type=s3,bucket=b", "SLIPWAY_CACHE_KEY": "env://CACHE_KEY", "CACHE_KEY": "pem", "AWS_ACCESS_KEY_ID": "id", "GITHUB_TOKEN": ""} {
+		if env[name] != want {
+			t.Errorf("%s is %q, want %q", name, env[name], want)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/gocache"
 	"github.com/slipway-build/slipway/build/workbench/caches"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/pack/arrange"
@@ -129,7 +130,7 @@ func Open(o Options) (*Workbench, error) {
 	if err != nil {
 		return nil, errors.Join(err, content.Close())
 	}
-	content.Use(shared, arrange.SketchKind)
+	content.Use(shared, arrange.SketchKind, gocache.ActionKind)
 	sources := source.NewResolver(client, content, docker.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS)})
 	sources.Pin = o.Pin
 	return &Workbench{options: o, Cache: content, Registry: client, sources: sources, Bases: sources.Bases(), Shared: shared}, nil
