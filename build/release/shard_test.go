@@ -58,14 +58,17 @@ func TestShardsEqualTheReleaseOfOneMachine(t *testing.T) {
 }
 
 // shard packages a shard into a folder.
-func (r *testRelease) shard(dir string, shard plan.Shard) {
+func (r *testRelease) shard(dir string, shard plan.Shard) { r.shardOn(dir, shard) }
+
+// shardOn is shard on another machine.
+func (r *testRelease) shardOn(dir string, shard plan.Shard, machine ...func(*Options)) {
 	r.t.Helper()
 	s, err := plan.Select("package", nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	s.Shard = shard
-	b := r.open(into(dir))
+	b := r.open(into(dir, machine...))
 	defer b.Close()
 	if s, err = b.Target(s); err != nil {
 		r.t.Fatal(err)
