@@ -109,6 +109,11 @@ var projects = map[string]map[string]string{
 		"slipway.yaml": acme["slipway.yaml"],
 		"Dockerfile":   acme["Dockerfile"],
 	},
+	"docs/cache.md": {
+		"Dockerfile":   "FROM scratch\nCOPY images.txt /\n",
+		"images.txt":   "127.0.0.1:5000/base:v1\n",
+		"slipway.yaml": "project: acme\nplatforms: [linux/amd64]\ncache: {from: [\"type=local,src=cache\"], to: [\"type=local,dest=cache\"]}\n",
+	},
 	"docs/signing.md": {
 		".gitignore":   "dist\ncosign.key\n",
 		"Dockerfile":   "FROM scratch\nCOPY notes.txt /\n",
