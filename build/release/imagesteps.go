@@ -88,11 +88,30 @@ func (r *Release) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, 
 	if err := r.Config.CheckImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
-	assembler, err := r.bench.Assembler(ctx, step.Builder, step.Address, workbench.EngineOptions(step.EngineOpts.OnDisk(r.path)))
+	assembler, err := r.bench.Assembler(ctx, step.Builder, step.Address, r.engineOptions(step))
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
 	return assembler.Assemble(ctx, r.buildContext(step))
+}
+
+// engineOptions returns the options of the engine for an image. A BuildKit has its cache beside the shared ones, unless
+// the image names another; the one inside Docker Engine cannot write such caches.
+func (r *Release) engineOptions(step plan.ImageStep) workbench.EngineOptions {
+	o := workbench.EngineOptions(step.EngineOpts.OnDisk(r.path))
+	if step.Builder == images.BuildkitBuilder && len(o.CacheFrom)+len(o.CacheTo) == 0 && !r.options.Offline {
+		name := step.Image + "-" + images.PlatformSlug(step.Platform.Platform)
+		if step.Windows != "" {
+			name += "-" + step.Windows
+		}
+		o.CacheFrom, o.CacheTo = r.sharedCache().OfEngine(name, r.options.Getenv, r.plainHTTP)
+	}
+	return o
+}
+
+// plainHTTP reports whether a registry is reached over plain HTTP.
+func (r *Release) plainHTTP(host string) bool {
+	return slices.Contains(r.options.PlainHTTP, host) || r.Config.HostSettings()[host].PlainHTTP
 }
 
 func (r *Release) buildContext(step plan.ImageStep) images.BuildContext {

@@ -98,22 +98,33 @@ func (c Places) open(o Surroundings) ([]cache.Place, error) {
 }
 
 func openPlace(spec cache.Spec, relativeTo string, o Surroundings) (cache.Place, error) {
-	a := spec.Attributes
 	switch spec.Type {
 	case "registry":
 		repo, err := spec.Repository()
 		return places.NewRepository(repo, o.Client), err
 	case "local":
-		dir := filepath.FromSlash(cmp.Or(a["dest"], a["src"]))
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(relativeTo, dir)
-		}
-		return places.NewFolder(dir), nil
+		return places.NewFolder(folder(spec, relativeTo)), nil
 	}
-	env := func(name string) string {
-		value, _ := o.Getenv(name)
-		return value
+	options := s3Options(spec, o.Getenv)
+	bucket, err := places.NewBucket(options)
+	if err != nil {
+		return nil, fmt.Errorf("cache type=s3,bucket=%s: %w", options.Bucket, err)
 	}
+	return bucket, nil
+}
+
+// folder returns the folder of type=local.
+func folder(spec cache.Spec, relativeTo string) string {
+	dir := filepath.FromSlash(cmp.Or(spec.Attributes["dest"], spec.Attributes["src"]))
+	if filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(relativeTo, dir)
+}
+
+// s3Options returns the options of type=s3, of which the environment completes some.
+func s3Options(spec cache.Spec, getenv func(string) (string, bool)) places.S3Options {
+	a, env := spec.Attributes, func(name string) string { value, _ := getenv(name); return value }
 	options := places.S3Options{Bucket: a["bucket"], Prefix: a["prefix"],
 		Endpoint:  cmp.Or(a["endpoint"], a["endpoint_url"], env("AWS_ENDPOINT_URL_S3"), env("AWS_ENDPOINT_URL")),
 		Region:    cmp.Or(a["region"], env("AWS_REGION"), env("AWS_DEFAULT_REGION")),
@@ -121,9 +132,5 @@ func openPlace(spec cache.Spec, relativeTo string, o Surroundings) (cache.Place,
 	if options.AccessKey == "" {
 		options.AccessKey, options.SecretKey, options.SessionToken = env("AWS_ACCESS_KEY_ID"), env("AWS_SECRET_ACCESS_KEY"), env("AWS_SESSION_TOKEN")
 	}
-	bucket, err := places.NewBucket(options)
-	if err != nil {
-		return nil, fmt.Errorf("cache type=s3,bucket=%s: %w", options.Bucket, err)
-	}
-	return bucket, nil
+	return options
 }
