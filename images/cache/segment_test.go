@@ -1,0 +1,196 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// digit returns a digest of equal digits.
+func digit(s string) v1.Hash { return v1.Hash{Algorithm: "sha256", Hex: strings.Repeat(s, 64)} }
+
+func FuzzDecodeSegment(f *testing.F) {
+	for _, s := range []segment{
+		{Entries: []Entry{}},
+		{Replaces: []string{"a"}, Entries: []Entry{{Name: "frame/" + digit("a").Hex, Sum: digit("b"), Size: 3, Made: 1, Used: 2}}},
+		{Entries: []Entry{{Name: "frame/" + digit("a").Hex, Sum: digit("b"), Size: 3, Offset: 4, Pack: &Blob{digit("c"), 7}}}},
+	} {
+		raw, _, err := s.encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s, err := decodeSegment(segmentName(raw), raw)
+		if err != nil {
+			return
+		}
+		for _, e := range s.Entries {
+			if b := e.blob(); e.Offset+e.Size > b.Size || e.Size < 0 || e.Offset < 0 || !isSHA256(b.Digest) || e.Pack != nil && b.Size > maxPack {
+				t.Errorf("entry %+v was accepted", e)
+			}
+		}
+	})
+}
+
+func TestEntriesThatNobodyWroteAreRefused(t *testing.T) {
+	valid := Entry{Name: "frame/" + digit("a").Hex, Sum: digit("b"), Size: 3, Offset: 4, Pack: &Blob{digit("c"), 7}}
+	if err := valid.check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Entry){
+		"no kind":                     func(e *Entry) { e.Name = digit("a").Hex },
+		"a short key":                 func(e *Entry) { e.Name = "frame/abc" },
+		"an offset without a pack":    func(e *Entry) { e.Pack = nil },
+		"a digest of another kind":    func(e *Entry) { e.Sum.Algorithm = "md5" },
+		"a digest that leads outside": func(e *Entry) { e.Pack.Digest.Hex = "../../" + digit("c").Hex[:58] },
+		"an end after that of a pack": func(e *Entry) { e.Offset = 5 },
+		"an overflow":                 func(e *Entry) { e.Offset = 1<<63 - 1 },
+		"a negative size":             func(e *Entry) { e.Size = -1 },
+		"a pack that is too large":    func(e *Entry) { e.Pack.Size = maxPack + 1 },
+		"content that is too large":   func(e *Entry) { e.Pack, e.Offset, e.Size = nil, 0, maxContent+1 },
+	} {
+		e := valid
+		pack := *valid.Pack
+		e.Pack = &pack
+		change(&e)
+		if e.check() == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+// Of several entries of one name, the newest counts. A clock that is wrong does not make one count for ever.
+func TestTheNewestEntryCounts(t *testing.T) {
+	now := time.Now().Unix()
+	old, fresh := Entry{Sum: digit("a"), Made: 10, Used: 10}, Entry{Sum: digit("b"), Made: now - 1, Used: now}
+	future := Entry{Sum: digit("c"), Made: now + 1e6}
+	if got := unite([]Entry{old, fresh}, now); got[0].Sum != fresh.Sum || got[1].Sum != old.Sum {
+		t.Errorf("the order is %v", got)
+	}
+	if fresh.newer(future, now+2) || future.newer(Entry{Made: now + 3}, now+2) {
+		t.Error("an entry of the future is newer than one that was made now")
+	}
+	used := old
+	used.Used, used.Signature = 20, []byte("s")
+	if got := unite([]Entry{old, used}, now); len(got) != 1 || got[0].Used != 20 || got[0].Signature == nil {
+		t.Errorf("two entries of the same content are %+v", got)
+	}
+}
+
+// A fakePlace has segments and blobs in memory.
+type fakePlace struct {
+	Place
+	segments map[string][]byte
+	blobs    map[string][]byte
+}
+
+func (f *fakePlace) String() string { return "fake" }
+
+func (f *fakePlace) Segments(context.Context) (names []string, err error) {
+	return sortedKeys(f.segments), nil
+}
+
+func (f *fakePlace) Segment(_ context.Context, name string) ([]byte, error) {
+	return f.segments[name], nil
+}
+
+func (f *fakePlace) AddSegment(_ context.Context, name string, raw []byte, blobs []Content, _ []Blob) error {
+	f.segments[name] = raw
+	for _, b := range blobs {
+		r, err := b.Open()
+		if err != nil {
+			return err
+		}
+		if f.blobs[b.Digest.Hex], err = io.ReadAll(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fakePlace) RemoveSegment(context.Context, string) error { return errors.ErrUnsupported }
+
+func (f *fakePlace) Open(_ context.Context, b Blob) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(f.blobs[b.Digest.Hex])), nil
+}
+
+// A registry that does not delete keeps segments that others replace. They do not count, and are not replaced again.
+func TestAPlaceThatDeletesNothing(t *testing.T) {
+	place := &fakePlace{segments: map[string][]byte{}, blobs: map[string][]byte{}}
+	for i := range manySegments + 2 {
+		c := New(Options{From: []Place{place}, To: []Place{place}})
+		c.Offer(t.Context(), "frame", string(rune('a'+i)), true, func() (io.ReadSeekCloser, error) { return InMemory([]byte{byte(i)}), nil })
+		c.Flush(t.Context())
+		c.Close()
+	}
+	idx, err := readIndex(t.Context(), place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(idx.segments) != 2 || len(idx.replaced) != manySegments+1 || len(idx.newest()) != manySegments+2 {
+		t.Errorf("%d segments count, %d are replaced, and they have %d entries", len(idx.segments), len(idx.replaced), len(idx.newest()))
+	}
+}
+
+// What was used is noted once a day, so that it is not pruned.
+func TestUseIsNoted(t *testing.T) {
+	place := &fakePlace{segments: map[string][]byte{}, blobs: map[string][]byte{}}
+	long := time.Now().Add(-40 * day).Unix()
+	s := segment{Entries: []Entry{
+		{Name: nameOf("frame", "used"), Sum: digit("b"), Size: 3, Made: long, Used: long},
+		{Name: nameOf("frame", "unused"), Sum: digit("c"), Size: 3, Made: long, Used: long},
+	}}
+	raw, name, err := s.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	place.segments[name] = raw
+	for range 2 {
+		c := New(Options{From: []Place{place}, To: []Place{place}})
+		found, ok := c.Find(t.Context(), "frame", "used", true)
+		if !ok {
+			t.Fatal("it was not found")
+		}
+		c.Use(t.Context(), found)
+		c.Flush(t.Context())
+		c.Close()
+	}
+	if len(place.segments) != 2 {
+		t.Errorf("two uses on a day wrote %d segments, want 1", len(place.segments)-1)
+	}
+	idx, err := readIndex(t.Context(), place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := PruneOptions{OlderThan: 30 * day}.keep(idx.newest())
+	if len(kept) != 1 || kept[0].Name != nameOf("frame", "used") {
+		t.Errorf("after 40 days, %+v are kept", kept)
+	}
+}
+
+// A segment that another program damaged does not hide the others.
+func TestADamagedSegmentIsLeftOut(t *testing.T) {
+	s := segment{Entries: []Entry{{Name: nameOf("frame", "key"), Sum: digit("b"), Size: 3}}}
+	raw, name, err := s.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, err := json.Marshal(map[string]any{"entries": []map[string]any{{"name": "x"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := &fakePlace{segments: map[string][]byte{name: raw, digit("1").Hex: []byte("{"), segmentName(wrong): wrong}}
+	idx, err := readIndex(t.Context(), place)
+	if err != nil || len(idx.newest()) != 1 || len(idx.broken) != 2 {
+		t.Errorf("%d entries, %d broken segments (%v)", len(idx.newest()), len(idx.broken), err)
+	}
+}
