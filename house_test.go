@@ -56,7 +56,7 @@ var packages = map[string][]string{
 	"build/hook": {"internal/atomicfile", "internal/fileop", "internal/filestate", "internal/glob", "internal/process",
 		"internal/redact", "internal/regular", "internal/streams", "progress"},
 	"build/traces":   {"internal/redact", "progress"},
-	"build/pipeline": {"build/config", "build/config/expression", "build/plan", "build/version", "images", "internal/regular", "internal/usage"},
+	"build/pipeline": {"images/cache", "build/config", "build/config/expression", "build/plan", "build/version", "images", "internal/regular", "internal/usage"},
 	"build/plan": {"build/config", "build/config/expression", "build/version", "images", "internal/redact", "internal/suggest",
 		"internal/usage", "progress"},
 	"build/config": {"images/cache", "build/compile", "build/config/expression", "build/version", "images", "images/attest/vex", "images/engine/endpoint", "images/hosts", "internal/glob", "internal/redact", "internal/regular",

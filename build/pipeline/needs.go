@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/cache"
 )
 
 // needs are the environment variables that jobs need, by what reads them. All lists are sorted.
@@ -66,6 +67,7 @@ func newNeeds(c *config.Config, o Options) needs {
 		publish.add(n.PublishIdentity)
 	}
 	n.publish(c, variables, publish)
+	shareCache(c, variables, shard)
 	shard.add(signing.sorted()...)
 	n.Variables, n.Package, n.Merge, n.Publish = variables.sorted(), shard.sorted(), signing.sorted(), publish.sorted()
 	return n
@@ -118,13 +120,6 @@ func (n *needs) sign(s config.Sign, signing, publish names) {
 	if s.Key == "" && len(s.Command) == 0 && s.Keyless == nil {
 		return
 	}
-	variable := func(place string) string {
-		name, _ := strings.CutPrefix(place, "env://")
-		if name == place {
-			return ""
-		}
-		return name
-	}
 	signing.add(variable(s.Key), variable(s.PublicKey))
 	publish.add(variable(s.PublicKey))
 	switch {
@@ -141,6 +136,46 @@ func (n *needs) sign(s config.Sign, signing, publish names) {
 	signing.add(s.Secrets...)
 	if s.Lists || s.Key != "" && s.PublicKey == "" {
 		publish.add(signing.sorted()...)
+	}
+}
+
+// variable returns the variable of a place env://NAME, or "".
+func variable(place string) string {
+	name, found := strings.CutPrefix(place, "env://")
+	if !found {
+		return ""
+	}
+	return name
+}
+
+// shareCache adds what shards need to read and write shared caches. The registry of a cache is logged in to only if it
+// is that of DOCKER_USERNAME; other variables are for --secret.
+func shareCache(c *config.Config, variables, secrets names) {
+	secrets.add(variable(c.Cache.Key), variable(c.Cache.PublicKey))
+	if c.Cache.Key != "" {
+		secrets.add(cmp.Or(c.Cache.Password, "COSIGN_PASSWORD"))
+	}
+	for _, text := range slices.Concat(c.Cache.From, c.Cache.To) {
+		spec, err := cache.ParseSpec(text)
+		if err != nil {
+			continue // config.Load has refused it
+		}
+		switch a := spec.Attributes; spec.Type {
+		case "registry":
+			if repo, err := spec.Repository(); err == nil && repo.RegistryStr() == c.Registry {
+				secrets.add("DOCKER_USERNAME", "DOCKER_PASSWORD")
+			}
+		case "s3":
+			if a["access_key_id"] == "" {
+				secrets.add("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+			}
+			if a["region"] == "" {
+				variables.add("AWS_REGION")
+			}
+			if a["endpoint"]+a["endpoint_url"] == "" {
+				variables.add("AWS_ENDPOINT_URL_S3")
+			}
+		}
 	}
 }
 

@@ -91,6 +91,7 @@ images:
 airgap:
   lists:
     core: {images: [acme], file: images.txt}
+cache: {from: ["type=registry,ref=ghcr.io/acme/cache"], to: ["type=s3,bucket=acme-ci"], key: env://CACHE_KEY, public-key: env://CACHE_PUBLIC_KEY, password: CACHE_PASSWORD}
 sign:
   when: '${TAG} == "never"'
   lists: true

@@ -64,6 +64,7 @@ type Release struct {
 	full *plan.Plan
 
 	options Options
+	shares  bool // use shared caches: the run makes something
 	bench   *workbench.Workbench
 	folder  output.Folder
 	layout  *store.Store
@@ -148,7 +149,10 @@ func (r *Release) openBench() error {
 	}
 	o := r.options.Options
 	o.OwnRegistry, o.Registries, o.Credentials = r.ownRegistry(), r.Config.HostSettings(), r.credentials()
-	o.Shared = r.sharedCache()
+	o.Shared = caches.Shared{} // what verifies, merges or publishes makes nothing to share
+	if r.shares {
+		o.Shared = r.sharedCache()
+	}
 	if r.lock != nil {
 		o.Pin = r.pin()
 	}
@@ -162,6 +166,7 @@ func (r *Release) openBench() error {
 
 // OpenWorkbench opens the cache with the settings of the project. The caller closes the release.
 func (r *Release) OpenWorkbench() (*workbench.Workbench, error) {
+	r.shares = true
 	if err := r.openBench(); err != nil {
 		return nil, err
 	}
@@ -210,6 +215,7 @@ func (r *Release) Run(ctx context.Context, s plan.Selection) error {
 	if s.Verb == "publish" {
 		return r.publish(ctx, s.Parts)
 	}
+	r.shares = true
 	r.folder.Sweep(r.full.Names())
 	if err := r.openLock(); err != nil {
 		return err

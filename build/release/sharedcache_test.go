@@ -115,3 +115,17 @@ func TestKeysOfSharedCachesAreSecret(t *testing.T) {
 		t.Errorf("the secrets are %s", names)
 	}
 }
+
+// A job that makes nothing does not need the keys of shared caches.
+func TestWhatMakesNothingNeedsNoKeyOfACache(t *testing.T) {
+	r := makeRelease(t)
+	r.options.Shared.From.Texts, r.options.Shared.PublicKey = []string{"type=local,src=cache"}, "env://NOT_SET"
+	b := r.open(func(*Options) {})
+	defer b.Close()
+	if err := b.openBench(); err != nil {
+		t.Error(err)
+	}
+	if err := r.try(r.open(), "build"); err == nil || !strings.Contains(err.Error(), "environment variable NOT_SET is not set") {
+		t.Errorf("building gives the error %v", err)
+	}
+}
