@@ -61,8 +61,8 @@ func (s *shelf) index(ctx context.Context) *index {
 }
 
 const (
-	// indexTimeout limits the time to read the index of a place. Thousands of segments take seconds.
-	indexTimeout = 2 * time.Minute
+	// indexTimeout limits the time to read the index of a place, which a writer keeps to a few segments.
+	indexTimeout = 30 * time.Second
 	// stallTimeout limits the time without a single byte of a blob.
 	stallTimeout = 30 * time.Second
 	// maxFailures is the number of blobs that cannot be read before a place is not used any more.
