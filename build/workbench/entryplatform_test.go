@@ -62,7 +62,7 @@ func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIn
 		}
 	}
 	for i, source := range sources {
-		if _, err := w.sources.Image(t.Context(), source, platform); err != nil {
+		if _, err := w.Sources.Image(t.Context(), source, platform); err != nil {
 			t.Error(err)
 		}
 		at := imagetest.Registry(t) + "/acme/app:v1"
@@ -76,7 +76,7 @@ func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIn
 // checkResolves checks that ref has an image for platform, and whether that is in an index.
 func checkResolves(t *testing.T, w *Workbench, how, ref string, platform v1.Platform, inIndex bool) {
 	t.Helper()
-	found, err := w.sources.Resolve(t.Context(), ref)
+	found, err := w.Sources.Resolve(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}

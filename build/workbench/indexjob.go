@@ -48,7 +48,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 	}
 	entries := make([]images.IndexEntry, len(sources))
 	errs = append(errs, parallel.Each(ctx, len(sources), w.options.Transfers(), func(i int) error {
-		found, err := w.sources.Resolve(ctx, sources[i])
+		found, err := w.Sources.Resolve(ctx, sources[i])
 		if err != nil {
 			return fmt.Errorf("index source %s: %w", sources[i], err)
 		}

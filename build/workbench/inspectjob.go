@@ -43,7 +43,7 @@ type InspectedEntry struct {
 
 // Inspect reads an image, or an index and the configs of its images.
 func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error) {
-	found, err := w.sources.Resolve(ctx, ref)
+	found, err := w.Sources.Resolve(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -160,5 +160,5 @@ func (i *Inspection) WriteTable(w io.Writer) error {
 
 // Resolve returns the image or index that ref names.
 func (w *Workbench) Resolve(ctx context.Context, ref string) (*source.Resolved, error) {
-	return w.sources.Resolve(ctx, ref)
+	return w.Sources.Resolve(ctx, ref)
 }

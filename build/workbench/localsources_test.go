@@ -62,7 +62,7 @@ func TestImagesOfArchivesArePackedAgain(t *testing.T) {
 		"docker-archive:" + saved + ":acme/none:v1":   "has no image acme/none:v1",
 		"docker-archive:" + saved + ".gone:acme/x:v1": syscall.ENOENT.Error(),
 	} {
-		if _, err := w.sources.Image(t.Context(), ref, v1.Platform{OS: "linux", Architecture: "amd64"}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := w.Sources.Image(t.Context(), ref, v1.Platform{OS: "linux", Architecture: "amd64"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", ref, err, want)
 		}
 	}

@@ -162,7 +162,7 @@ const maxAttached = 2 << 30
 
 // findImage is FindImage. With a budget, it also finds what is attached to an image of a registry.
 func (w *Workbench) findImage(ctx context.Context, ref string, platform v1.Platform, budget *carry.Budget) (pack.Image, error) {
-	found, err := w.sources.Resolve(ctx, ref)
+	found, err := w.Sources.Resolve(ctx, ref)
 	if err != nil {
 		return pack.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}

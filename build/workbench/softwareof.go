@@ -19,7 +19,7 @@ func (w *Workbench) Catalog() *sbom.Catalog {
 // ImageOf returns the image that ref names, and its name, which may be empty. Of an index, it is the image for the
 // platform of the options, or for Linux on this machine's architecture.
 func (w *Workbench) ImageOf(ctx context.Context, ref string) (name string, image v1.Image, err error) {
-	found, err := w.sources.Resolve(ctx, ref)
+	found, err := w.Sources.Resolve(ctx, ref)
 	if err != nil {
 		return "", nil, fmt.Errorf("image %s: %w", ref, err)
 	}

@@ -101,9 +101,9 @@ type Workbench struct {
 	Shared *cache.Cache
 	// Registry pulls from registries into the cache, and pushes to them.
 	Registry *registry.Client
-	// Bases are the base images of builders.
+	// Sources finds images by the references of users, and Bases the base images of builders.
+	Sources  *source.Resolver
 	Bases    *source.Bases
-	sources  *source.Resolver
 	builders parallel.Memo[images.Assembler]
 }
 
@@ -133,14 +133,14 @@ func Open(o Options) (*Workbench, error) {
 	content.Use(shared, arrange.SketchKind, gocache.ActionKind)
 	sources := source.NewResolver(client, content, docker.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS)})
 	sources.Pin = o.Pin
-	return &Workbench{options: o, Cache: content, Registry: client, sources: sources, Bases: sources.Bases(), Shared: shared}, nil
+	return &Workbench{options: o, Cache: content, Registry: client, Sources: sources, Bases: sources.Bases(), Shared: shared}, nil
 }
 
 // Close closes the cache and the archives that images were read from. Neither the workbench nor an image of it may be
 // used afterwards.
 func (w *Workbench) Close() error {
 	w.Shared.Close()
-	return errors.Join(w.Cache.Close(), w.sources.Close())
+	return errors.Join(w.Cache.Close(), w.Sources.Close())
 }
 
 // EngineOptions are the options of an engine, spelled as the flags of docker buildx build. The embedded builder refuses

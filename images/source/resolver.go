@@ -165,3 +165,26 @@ func (f *Resolved) WarnArtifacts(ctx context.Context, ref string, believe bool) 
 	}
 	return err
 }
+
+// ResolveAll is Resolve. Of a layout without a name, it returns all images.
+func (r *Resolver) ResolveAll(ctx context.Context, ref string) ([]*Resolved, error) {
+	dir, name, ok := CutLayout(ref)
+	if !ok || name != "" {
+		found, err := r.Resolve(ctx, ref)
+		return []*Resolved{found}, err
+	}
+	layout, err := r.layouts.open(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Resolved
+	for _, d := range layout.withoutArtifacts(ctx, layout.names.Entries()) {
+		found, err := r.layouts.resolve(ctx, dir, d.Digest.String())
+		if err != nil {
+			return nil, err
+		}
+		found.Descriptor, found.Name = d, entryName(d, "")
+		all = append(all, found)
+	}
+	return all, nil
+}

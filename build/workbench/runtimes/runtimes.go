@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/images/airgap/load"
+	"github.com/slipway-build/slipway/images/airgap/load/containerd"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
@@ -126,4 +127,13 @@ func sockets(name Runtime) (list []string) {
 		}
 	}
 	return list
+}
+
+// ConnectContainerd connects to a containerd, to the one whose socket is found if address is empty.
+func ConnectContainerd(ctx context.Context, address, namespace string) (*containerd.Client, error) {
+	at, err := find(ctx, Containerd, address, 0)
+	if err != nil {
+		return nil, err
+	}
+	return containerd.Connect(ctx, containerd.Options{Address: strings.TrimPrefix(at.address, "unix://"), Namespace: namespace}, 0)
 }

@@ -224,7 +224,7 @@ func (b *book) deltas(ctx context.Context, old, new string) error {
 		{delta.Options{}, func(s *Sizes, n int64) { s.Delta += n }},
 		{delta.Options{Portable: true}, func(s *Sizes, n int64) { s.Portable += n }},
 	} {
-		m, err := delta.Measure(ctx, old, new, kind.opts)
+		m, err := delta.Measure(ctx, delta.Olds{Files: []string{old}}, new, kind.opts)
 		if err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func TestSizesAddUp(t *testing.T) {
 			}
 			want := Sizes{Pull: u.Total.Pull}
 			for _, portable := range []bool{false, true} {
-				r, err := delta.Write(t.Context(), []string{old[codec]}, new[codec], filepath.Join(t.TempDir(), "delta"), delta.Options{Portable: portable})
+				r, err := delta.Write(t.Context(), delta.Olds{Files: []string{old[codec]}}, new[codec], filepath.Join(t.TempDir(), "delta"), delta.Options{Portable: portable})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -65,7 +65,7 @@ func TestDeltaOfChangedFiles(t *testing.T) {
 				t.Errorf("the delta has %d bytes, over %d: %+v", made.Size, limit, made)
 			}
 			again := filepath.Join(t.TempDir(), "again")
-			if _, err := Write(t.Context(), []string{old[codec]}, new[codec], again, Options{}); err != nil {
+			if _, err := Write(t.Context(), Olds{Files: []string{old[codec]}}, new[codec], again, Options{}); err != nil {
 				t.Fatal(err)
 			}
 			if string(read(t, file)) != string(read(t, again)) {
@@ -157,7 +157,7 @@ func TestPortableDelta(t *testing.T) {
 	opts := pack.Options{Level: images.BestZstd}
 	old, new := airgaptest.Pack(t, content, patchRelease(t, 1), opts)[format.Zstd], airgaptest.Pack(t, content, patchRelease(t, 2), opts)[format.Zstd]
 	path := filepath.Join(t.TempDir(), "delta")
-	if r, err := Write(t.Context(), []string{old}, new, path, Options{Portable: true}); err != nil || r.Made != 0 {
+	if r, err := Write(t.Context(), Olds{Files: []string{old}}, new, path, Options{Portable: true}); err != nil || r.Made != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if b := read(t, path); b[len(deltaMagic)] != deltaVersion || strings.Contains(string(b), segmentEncoder(zstd.Best)) {
@@ -176,7 +176,7 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 	apply := func(dir, encoder, copies, sources, content, made string) error {
 		recipe := fmt.Sprintf(`{"old":{"name":"old","size":1000,"sha256":"%[1]x"},"new":{"name":"new","size":1000,"sha256":"%[1]x"},"encoders":[%[2]s],"copies":[%[3]s],"sources":[%[4]s],"content":[%[5]s],"made":[%[6]s]}`,
 			sha256.Sum256(raw), encoder, copies, sources, content, made)
-		_, err := Apply(t.Context(), []string{old}, write(t, seal([]byte(recipe), patch)), filepath.Join(dir, "new"), 0)
+		_, err := Apply(t.Context(), Olds{Files: []string{old}}, write(t, seal([]byte(recipe), patch)), filepath.Join(dir, "new"), 0)
 		return err
 	}
 	const (

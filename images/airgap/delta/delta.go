@@ -24,9 +24,9 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A FileID identifies a file by its content.
+// A FileID identifies a file, or a layer, by its content.
 type FileID struct {
-	// Name is the base name of the file, for messages. It is not compared.
+	// Name is the base name of the file, or the name of an image that has the layer. It is not compared.
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`   // in bytes
 	SHA256 string `json:"sha256"` // of all bytes, in hex
@@ -34,7 +34,7 @@ type FileID struct {
 
 // A Result describes a delta.
 type Result struct {
-	// Old are the old files, in the order in which the delta joins them.
+	// Old are the old files or layers, in the order in which the delta joins them.
 	Old []FileID
 	New FileID
 	// Size is the size of the delta, in bytes.
@@ -51,13 +51,13 @@ type Options struct {
 	Portable bool
 }
 
-// Write writes a delta to path. With the files old and the delta, Apply restores the file new. Any
-// files have a delta, and each may be split, or on a web server. Archives of different codecs have
-// no bytes in common, and are an error.
+// Write writes a delta to path. With old and the delta, Apply restores the file new. Any files have a delta, and each may
+// be split, or on a web server. Archives of different codecs have no bytes in common, and are an error, as is a delta for
+// layers that have nothing in common with new.
 //
-// The delta depends only on the content, names and order of the files. Write applies it before it
+// The delta depends only on the content, names and order of the files or layers. Write applies it before it
 // renames it to path.
-func Write(ctx context.Context, old []string, new, path string, opts Options) (_ Result, err error) {
+func Write(ctx context.Context, old Olds, new, path string, opts Options) (_ Result, err error) {
 	task := progress.Start(ctx, "compare "+format.Base(new))
 	defer func() { task.Done(err) }()
 	d, err := diff(ctx, old, new, path, opts, task, func(d *delta, old *oldFile, new *format.File) error {
@@ -70,28 +70,23 @@ func Write(ctx context.Context, old []string, new, path string, opts Options) (_
 }
 
 // diff makes a delta, which finish writes. If finish fails because of the content of a file, it is called again.
-func diff(ctx context.Context, oldPaths []string, newPath, deltaPath string, opts Options, task *progress.Task, finish func(d *delta, old *oldFile, new *format.File) error) (_ *delta, err error) {
-	old, err := openOld(ctx, oldPaths)
-	if err != nil {
-		return nil, err
-	}
-	defer old.Close()
+func diff(ctx context.Context, olds Olds, newPath, deltaPath string, opts Options, task *progress.Task, finish func(d *delta, old *oldFile, new *format.File) error) (_ *delta, err error) {
 	new, err := openNamed(ctx, newPath)
 	if err != nil {
 		return nil, err
 	}
 	defer new.Close()
-	for _, f := range old.files {
-		if err := errors.Join(notOver(deltaPath, f), sameCodec(f, new)); err != nil {
-			return nil, err
-		}
-	}
 	if err := notOver(deltaPath, new); err != nil {
 		return nil, err
 	}
+	old, err := opts.openOld(ctx, olds, new, deltaPath, task)
+	if err != nil {
+		return nil, err
+	}
+	defer old.Close()
 	// OLD is read once, and NEW three times: for its digest, to compare it, and to try the delta.
 	task.SetTotal(old.Size() + 3*new.Size())
-	d := &delta{}
+	d := &delta{layers: old.isLayers()}
 	var chunks *match.Chunks
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -111,11 +106,18 @@ func diff(ctx context.Context, oldPaths []string, newPath, deltaPath string, opt
 	}
 	chunks = nil // release the memory before compressing
 	plain := *d
+	complete := func() error {
+		needed, err := d.needed(old)
+		if err != nil {
+			return err
+		}
+		return finish(d, needed, new)
+	}
 	closeContent, err := d.addContent(ctx, old, new, deltaPath, opts.Portable)
 	defer closeContent()
 	tried := err == nil
 	if tried {
-		err = finish(d, old, new)
+		err = complete()
 	}
 	if err == nil || tried && len(d.Made) == 0 || !ofContent(ctx, err) {
 		return d, err
@@ -124,7 +126,35 @@ func diff(ctx context.Context, oldPaths []string, newPath, deltaPath string, opt
 	progress.Warn(ctx, fmt.Sprintf("%s holds changed layers whole, because their files cannot be compared: %v", filepath.Base(deltaPath), err))
 	task.SetTotal(old.Size() + 4*new.Size())
 	*d = plain
-	return d, finish(d, old, new)
+	return d, complete()
+}
+
+// openOld opens OLD, to make a delta at deltaPath.
+func (o Options) openOld(ctx context.Context, olds Olds, new *format.File, deltaPath string, task *progress.Task) (*oldFile, error) {
+	if olds.Layers != nil {
+		if codec, err := format.CodecOfFile(new, new.Size()); err == nil && codec != format.Tar && o.Portable {
+			return nil, fmt.Errorf("%s is a .%s: a portable delta for layers would contain all of it, since its compressed bytes are not in the layers; compare a .tar, or leave out --portable", new.Name, codec)
+		}
+		for _, path := range olds.Files {
+			if there, err := os.Stat(path); err == nil {
+				if same, err := os.Stat(deltaPath); err == nil && os.SameFile(there, same) {
+					return nil, errOver(deltaPath, path)
+				}
+			}
+		}
+		return openLayers(ctx, olds.Layers, nil, deltaPath, task)
+	}
+	old, err := openOld(ctx, olds.Files)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range old.files {
+		if err := errors.Join(notOver(deltaPath, f), sameCodec(f, new)); err != nil {
+			old.Close()
+			return nil, err
+		}
+	}
+	return old, nil
 }
 
 // ofContent reports whether err says that content is damaged: the work was not interrupted, and no file failed.
@@ -168,12 +198,12 @@ func try(ctx context.Context, path, final string, d *delta, old io.ReaderAt, tas
 	return written.rebuild(ctx, old, contents.made, io.Discard, io.Discard, task)
 }
 
-// Apply writes the file new from the files old, in any order, and the delta at path. It checks the
-// delta, and then the SHA-256 of each of old, before it writes anything. The result is renamed to
+// Apply writes the file new from old, in any order, and the delta at path. It checks the
+// delta, and then the SHA-256 of each file or layer of old, before it writes anything. The result is renamed to
 // new, and replaces an existing file, once its SHA-256 is that of the file for which the delta was
-// made. Each of old may be split, and may be the same path as new. old and path may be URLs. No file
+// made. Each file of old may be split, and may be the same path as new. They and path may be URLs. No file
 // that is written is larger than split, if that is not 0; see the package parts.
-func Apply(ctx context.Context, old []string, path, new string, split int64) (_ Result, err error) {
+func Apply(ctx context.Context, old Olds, path, new string, split int64) (_ Result, err error) {
 	task := progress.Start(ctx, "apply "+format.Base(path))
 	defer func() { task.Done(err) }()
 	d, err := apply(ctx, old, path, new, split, task)
@@ -183,7 +213,7 @@ func Apply(ctx context.Context, old []string, path, new string, split int64) (_ 
 	return d.result(), nil
 }
 
-func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, split int64, task *progress.Task) (*delta, error) {
+func apply(ctx context.Context, olds Olds, deltaPath, newPath string, split int64, task *progress.Task) (*delta, error) {
 	f, err := openNamed(ctx, deltaPath)
 	if err != nil {
 		return nil, err
@@ -196,7 +226,7 @@ func apply(ctx context.Context, oldPaths []string, deltaPath, newPath string, sp
 	if err := notOver(newPath, f); err != nil {
 		return nil, err
 	}
-	given, old, err := d.openOld(ctx, oldPaths, task)
+	given, old, err := d.openOld(ctx, olds, newPath, task)
 	if err != nil {
 		return nil, err
 	}
@@ -264,10 +294,14 @@ func notOver(path string, f *format.File) error {
 			return err
 		}
 		if os.SameFile(there, info) {
-			return fmt.Errorf("%s would overwrite %s, which is read; choose another name", path, file.Name())
+			return errOver(path, file.Name())
 		}
 	}
 	return nil
+}
+
+func errOver(path, file string) error {
+	return fmt.Errorf("%s would overwrite %s, which is read; choose another name", path, file)
 }
 
 // sameCodec returns an error for two archives of different codecs, which have no bytes in common.

@@ -68,14 +68,14 @@ func roundTrip(t testing.TB, old, new string) (string, Result) {
 func roundTripOf(t testing.TB, old []string, new string) (string, Result) {
 	t.Helper()
 	delta := filepath.Join(t.TempDir(), "delta")
-	made, err := Write(t.Context(), old, new, delta, Options{})
+	made, err := Write(t.Context(), Olds{Files: old}, new, delta, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	reversed := slices.Clone(old)
 	slices.Reverse(reversed)
 	out := filepath.Join(t.TempDir(), "new")
-	applied, err := Apply(t.Context(), reversed, delta, out, 0)
+	applied, err := Apply(t.Context(), Olds{Files: reversed}, delta, out, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,10 +129,10 @@ func TestDeltaOfProvenArchives(t *testing.T) {
 	}
 	before, after := signed(1), signed(2)
 	file, made := filepath.Join(t.TempDir(), "delta"), filepath.Join(t.TempDir(), "images.tar.zst")
-	if _, err := Write(t.Context(), []string{before}, after, file, Options{}); err != nil {
+	if _, err := Write(t.Context(), Olds{Files: []string{before}}, after, file, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Apply(t.Context(), []string{before}, file, made, 0); err != nil {
+	if _, err := Apply(t.Context(), Olds{Files: []string{before}}, file, made, 0); err != nil {
 		t.Fatal(err)
 	}
 	trusted := policy.Vouched(policy.Signer{Name: "release", Keys: sign.Verifiers(airgaptest.Key(t, 1).PublicKey())})
@@ -206,10 +206,10 @@ func TestDeltaOfParts(t *testing.T) {
 		}
 	}
 	delta := filepath.Join(t.TempDir(), "delta")
-	if _, err := Write(t.Context(), []string{old}, format.PartPath(new, 1), delta, Options{}); err != nil {
+	if _, err := Write(t.Context(), Olds{Files: []string{old}}, format.PartPath(new, 1), delta, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Apply(t.Context(), []string{old}, delta, old, 0); err != nil {
+	if _, err := Apply(t.Context(), Olds{Files: []string{old}}, delta, old, 0); err != nil {
 		t.Fatal(err)
 	}
 	w, err := format.OpenFile(new)
@@ -233,10 +233,10 @@ func TestApplyWritesParts(t *testing.T) {
 	base := imagetest.Noise(1, 700_000)
 	want := append([]byte("new"), base...)
 	old, file, made := write(t, base), filepath.Join(t.TempDir(), "delta"), filepath.Join(t.TempDir(), "new.tar")
-	if _, err := Write(t.Context(), []string{old}, write(t, want), file, Options{}); err != nil {
+	if _, err := Write(t.Context(), Olds{Files: []string{old}}, write(t, want), file, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Apply(t.Context(), []string{old}, file, made, 300_000); err != nil {
+	if _, err := Apply(t.Context(), Olds{Files: []string{old}}, file, made, 300_000); err != nil {
 		t.Fatal(err)
 	}
 	part := func(n int) string { return string(read(t, format.PartPath(made, n))) }
@@ -250,7 +250,7 @@ func TestApplyWritesParts(t *testing.T) {
 	if got := airgaptest.FilesIn(t, filepath.Dir(made)); len(got) != 4 {
 		t.Errorf("the files are %q", got)
 	}
-	if _, err := Apply(t.Context(), []string{old}, file, made, 10); err == nil || !strings.Contains(err.Error(), "at most 999 are written") {
+	if _, err := Apply(t.Context(), Olds{Files: []string{old}}, file, made, 10); err == nil || !strings.Contains(err.Error(), "at most 999 are written") {
 		t.Errorf("got %v", err)
 	}
 }

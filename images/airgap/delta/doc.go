@@ -1,5 +1,5 @@
 // Package delta writes deltas of archives, and applies them. A delta contains the bytes that one
-// file, NEW, has and another one, OLD, lacks. OLD may be several files, joined. docs/airgap-delta.md describes its format.
+// file, NEW, has and another one, OLD, lacks. OLD may be several files, joined, or the layers of images. docs/airgap-delta.md describes its format.
 //
 // Archives of two releases have whole frames in common, so that their delta is about as large as the frames that
 // changed. Of the format of archives, the package uses only the ends of frames; any two files have a delta.

@@ -24,11 +24,11 @@ func ExampleApply() {
 	_ = os.WriteFile(path("v2.tar"), append([]byte("v2\n"), common...), 0o644)
 
 	ctx := context.Background()
-	if _, err := delta.Write(ctx, []string{path("v1.tar")}, path("v2.tar"), path("v2.delta"), delta.Options{}); err != nil {
+	if _, err := delta.Write(ctx, delta.Olds{Files: []string{path("v1.tar")}}, path("v2.tar"), path("v2.delta"), delta.Options{}); err != nil {
 		fmt.Println(err)
 		return
 	}
-	if _, err := delta.Apply(ctx, []string{path("v1.tar")}, path("v2.delta"), path("made.tar"), 0); err != nil {
+	if _, err := delta.Apply(ctx, delta.Olds{Files: []string{path("v1.tar")}}, path("v2.delta"), path("made.tar"), 0); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -61,14 +61,14 @@ func TestDeltaOfDamagedArchives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, said := t.TempDir(), &airgaptest.Warnings{}
 			file, out := filepath.Join(dir, "delta"), filepath.Join(dir, "new")
-			made, err := Write(progress.With(t.Context(), said), []string{c.old}, c.new, file, Options{})
+			made, err := Write(progress.With(t.Context(), said), Olds{Files: []string{c.old}}, c.new, file, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if len(said.Said) != 1 || !strings.Contains(said.Said[0], "holds changed layers whole") {
 				t.Errorf("the warnings are %q", said.Said)
 			}
-			if _, err := Apply(t.Context(), []string{c.old}, file, out, 0); err != nil || made.Made != 0 || string(read(t, out)) != string(read(t, c.new)) {
+			if _, err := Apply(t.Context(), Olds{Files: []string{c.old}}, file, out, 0); err != nil || made.Made != 0 || string(read(t, out)) != string(read(t, c.new)) {
 				t.Errorf("%+v, %v", made, err)
 			}
 			if left := airgaptest.FilesIn(t, dir); len(left) != 2 {

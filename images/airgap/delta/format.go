@@ -28,10 +28,12 @@ import (
 const (
 	deltaMagic = format.DeltaMagic
 	// A delta of deltaVersion has no content that is made. One of contentVersion has some, with patches before the
-	// added bytes. One of oldsVersion has several files OLD, and may have such content.
+	// added bytes. One of oldsVersion has several files OLD, and may have such content. So may one of layersVersion, where
+	// these files are the layers of images.
 	deltaVersion   = 1
 	contentVersion = 2
 	oldsVersion    = 3
+	layersVersion  = 4
 	// deltaHead is the size of the head: the magic, the version and the size of the recipe,
 	// both of 4 bytes, little endian.
 	deltaHead = len(deltaMagic) + 4 + 4
@@ -58,6 +60,7 @@ type delta struct {
 	Copies []match.Run `json:"copies"`
 	contentRecipe
 
+	layers  bool              // Old are layers
 	size    int64             // of the file, in bytes
 	added   *io.SectionReader // compressed
 	patches io.ReaderAt
@@ -65,6 +68,8 @@ type delta struct {
 
 func (d *delta) version() uint32 {
 	switch {
+	case d.layers:
+		return layersVersion
 	case len(d.Old) > 1:
 		return oldsVersion
 	case len(d.Made) > 0:
@@ -186,9 +191,9 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 		return nil, errors.New("not a delta, or cut off")
 	}
 	version := binary.LittleEndian.Uint32(head[len(deltaMagic):])
-	if version < deltaVersion || version > oldsVersion {
+	if version < deltaVersion || version > layersVersion {
 		return nil, fmt.Errorf("it is a delta of version %d, and this program reads versions %d to %d; apply it with the Slipway that made it, or a newer one",
-			version, deltaVersion, oldsVersion)
+			version, deltaVersion, layersVersion)
 	}
 	end := size - sha256.Size
 	sum := sha256.New()
@@ -213,7 +218,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	if err := checkRecipe(raw); err != nil {
 		return nil, err
 	}
-	d := &delta{size: size}
+	d := &delta{size: size, layers: version == layersVersion}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(d); err != nil {
@@ -252,6 +257,12 @@ func checkRecipe(raw []byte) error {
 func (d *delta) check(rest int64) error {
 	if err := errors.Join(d.Old.check(), d.New.check(math.MaxInt64)); err != nil {
 		return err
+	}
+	if !d.layers && len(d.Old) > maxOlds {
+		return fmt.Errorf("invalid recipe: a list of %d old files; want 2 to %d", len(d.Old), maxOlds)
+	}
+	if d.layers && d.Codec != "" {
+		return errors.New("invalid recipe: layers have no codec")
 	}
 	oldSize := d.Old.size()
 	if len(d.Copies) > maxCopies {

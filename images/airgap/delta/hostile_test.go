@@ -52,7 +52,7 @@ func TestApplyRefusesAnotherOld(t *testing.T) {
 		{"a folder", t.TempDir(), "it is a folder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Apply(t.Context(), []string{c.old}, delta, filepath.Join(t.TempDir(), "no", "new"), 0)
+			_, err := Apply(t.Context(), Olds{Files: []string{c.old}}, delta, filepath.Join(t.TempDir(), "no", "new"), 0)
 			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), filepath.Join("no", "new")) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
@@ -72,7 +72,7 @@ func TestApplyRefusesDamagedDeltas(t *testing.T) {
 		if err := os.WriteFile(delta, damaged, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Apply(t.Context(), []string{old}, delta, filepath.Join(dir, "new"), 0); err == nil {
+		if _, err := Apply(t.Context(), Olds{Files: []string{old}}, delta, filepath.Join(dir, "new"), 0); err == nil {
 			t.Errorf("%s: applied without an error", how)
 		}
 		if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
@@ -126,9 +126,9 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		{"an archive", airgaptest.Compress(t, format.Zstd, raw), "not a delta"},
 		{"another version", func() []byte {
 			b := seal(recipe(1000, good), nil)
-			b[len(deltaMagic)] = 4
+			b[len(deltaMagic)] = 5
 			return b
-		}(), "of version 4, and this program reads versions 1 to 3"},
+		}(), "of version 5, and this program reads versions 1 to 4"},
 		{"a recipe that is too long", func() []byte {
 			b := seal(recipe(1000, good), nil)[:400]
 			binary.LittleEndian.PutUint32(b[len(deltaMagic)+4:], 1<<31)
@@ -159,7 +159,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			_, err := Apply(t.Context(), []string{old}, write(t, c.delta), filepath.Join(dir, "new"), 0)
+			_, err := Apply(t.Context(), Olds{Files: []string{old}}, write(t, c.delta), filepath.Join(dir, "new"), 0)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
@@ -168,7 +168,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Apply(t.Context(), []string{old}, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), airgaptest.Compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new"), 0); err != nil {
+	if _, err := Apply(t.Context(), Olds{Files: []string{old}}, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), airgaptest.Compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new"), 0); err != nil {
 		t.Errorf("a valid delta is refused: %v", err)
 	}
 }
@@ -177,18 +177,18 @@ func TestDeltaDoesNotOverwriteItsInputs(t *testing.T) {
 	old, new := write(t, imagetest.Noise(1, 1000)), write(t, imagetest.Noise(2, 1000))
 	delta, _ := roundTrip(t, old, new)
 	for _, path := range []string{old, new} {
-		if _, err := Write(t.Context(), []string{old}, new, path, Options{}); err == nil || !strings.Contains(err.Error(), "would overwrite") {
+		if _, err := Write(t.Context(), Olds{Files: []string{old}}, new, path, Options{}); err == nil || !strings.Contains(err.Error(), "would overwrite") {
 			t.Errorf("Diff to %s: %v", path, err)
 		}
 	}
-	if _, err := Apply(t.Context(), []string{old}, delta, delta, 0); err == nil || !strings.Contains(err.Error(), "would overwrite") {
+	if _, err := Apply(t.Context(), Olds{Files: []string{old}}, delta, delta, 0); err == nil || !strings.Contains(err.Error(), "would overwrite") {
 		t.Errorf("Apply to the delta: %v", err)
 	}
 }
 
 func TestDiffRefusesOtherCodecs(t *testing.T) {
 	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{})
-	_, err := Write(t.Context(), []string{paths[format.Gzip]}, paths[format.Zstd], filepath.Join(t.TempDir(), "delta"), Options{})
+	_, err := Write(t.Context(), Olds{Files: []string{paths[format.Gzip]}}, paths[format.Zstd], filepath.Join(t.TempDir(), "delta"), Options{})
 	if err == nil || !strings.Contains(err.Error(), "compare archives of the same codec") {
 		t.Errorf("got %v", err)
 	}
@@ -201,11 +201,11 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 	delta, _ := roundTrip(t, old, new)
 	for what, do := range map[string]func(ctx context.Context, out string) error{
 		"Diff": func(ctx context.Context, out string) error {
-			_, err := Write(ctx, []string{old}, new, out, Options{})
+			_, err := Write(ctx, Olds{Files: []string{old}}, new, out, Options{})
 			return err
 		},
 		"Apply": func(ctx context.Context, out string) error {
-			_, err := Apply(ctx, []string{old}, delta, out, 0)
+			_, err := Apply(ctx, Olds{Files: []string{old}}, delta, out, 0)
 			return err
 		},
 	} {

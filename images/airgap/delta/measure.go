@@ -36,7 +36,7 @@ type Share struct {
 
 // Measure makes the delta that Write would write, and returns its exact size. It does not write the delta, and does not
 // try it. It needs the temporary files that Write needs, in the folder for temporary files.
-func Measure(ctx context.Context, old, new string, opts Options) (_ Measurement, err error) {
+func Measure(ctx context.Context, old Olds, new string, opts Options) (_ Measurement, err error) {
 	task := progress.Start(ctx, "measure the delta of "+format.Base(new))
 	defer func() { task.Done(err) }()
 	dir, err := os.MkdirTemp("", "slipway-measure-*")
@@ -45,7 +45,7 @@ func Measure(ctx context.Context, old, new string, opts Options) (_ Measurement,
 	}
 	defer func() { err = errors.Join(err, fileop.RemoveAll(dir)) }()
 	m := &meter{}
-	d, err := diff(ctx, []string{old}, new, filepath.Join(dir, "delta"), opts, task, func(d *delta, _ *oldFile, new *format.File) error {
+	d, err := diff(ctx, old, new, filepath.Join(dir, "delta"), opts, task, func(d *delta, _ *oldFile, new *format.File) error {
 		*m = meter{new: new}
 		if err := d.encode(ctx, m, new, m); err != nil {
 			return err

@@ -17,11 +17,11 @@ import (
 func measured(t *testing.T, old, new string, opts Options) Measurement {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "delta")
-	want, err := Write(t.Context(), []string{old}, new, path, opts)
+	want, err := Write(t.Context(), Olds{Files: []string{old}}, new, path, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Measure(t.Context(), old, new, opts)
+	got, err := Measure(t.Context(), Olds{Files: []string{old}}, new, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (ids oldIDs) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]FileID(ids))
 }
 
-// UnmarshalJSON refuses unknown keys, as the decoder of the recipe does.
+// UnmarshalJSON refuses unknown keys, as the decoder of the recipe does. delta.check limits the number of files.
 func (ids *oldIDs) UnmarshalJSON(raw []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
@@ -41,8 +41,8 @@ func (ids *oldIDs) UnmarshalJSON(raw []byte) error {
 		return dec.Decode(&(*ids)[0])
 	}
 	err := dec.Decode((*[]FileID)(ids))
-	if err == nil && (len(*ids) < 2 || len(*ids) > maxOlds) {
-		err = fmt.Errorf("a list of %d old files; want 2 to %d", len(*ids), maxOlds)
+	if err == nil && (len(*ids) < 2 || len(*ids) > maxLayers) {
+		err = fmt.Errorf("a list of %d old files; want 2 to %d", len(*ids), maxLayers)
 	}
 	return err
 }
@@ -93,6 +93,9 @@ func (ids oldIDs) distinct() error {
 type oldFile struct {
 	pieces
 	files []*format.File
+	// For layers, ids identify them, and layers is the temporary file that has them.
+	ids    oldIDs
+	layers *scratch
 }
 
 // openOld opens files and joins them.
@@ -136,6 +139,9 @@ func (o *oldFile) Close() error {
 	for _, f := range o.files {
 		errs = append(errs, f.Close())
 	}
+	if o.layers != nil {
+		o.layers.close()
+	}
 	return errors.Join(errs...)
 }
 
@@ -144,6 +150,9 @@ func (o *oldFile) String() string {
 	var paths []string
 	for _, f := range o.files {
 		paths = append(paths, f.Name)
+	}
+	if o.isLayers() {
+		return fmt.Sprintf("%d layers of old images", len(paths))
 	}
 	return strings.Join(paths, ", ")
 }
@@ -175,11 +184,17 @@ func (o *oldFile) read(ctx context.Context, task *progress.Task) (*match.Chunks,
 		}
 		ids = append(ids, FileID{format.Base(f.Name), f.Size(), hex.EncodeToString(sum.Sum(nil))})
 	}
+	if o.isLayers() {
+		return chunks, o.ids, nil
+	}
 	return chunks, ids, ids.distinct()
 }
 
 // layout returns the layout of the archives of a codec among the files, as if they were one archive.
 func (o *oldFile) layout(ctx context.Context, codec format.Codec) *layout {
+	if o.isLayers() {
+		return o.layerLayout(codec)
+	}
 	joined := &layout{codec: codec}
 	var begin, tarBegin int64
 	for _, f := range o.files {
@@ -202,10 +217,20 @@ func (o *oldFile) layout(ctx context.Context, codec format.Codec) *layout {
 	return joined
 }
 
-// openOld opens files, and returns them, and OLD, which consists of files of them. The caller closes given.
-func (d *delta) openOld(ctx context.Context, paths []string, task *progress.Task) (given, old *oldFile, err error) {
+// openOld opens what is given, and returns it, and OLD, which consists of files of it. The caller closes given. Layers are
+// copied to a temporary file beside final.
+func (d *delta) openOld(ctx context.Context, olds Olds, final string, task *progress.Task) (given, old *oldFile, err error) {
 	task.SetTotal(d.Old.size() + d.New.Size)
-	if given, err = openOld(ctx, paths); err != nil {
+	switch {
+	case d.layers && olds.Layers == nil:
+		return nil, nil, fmt.Errorf("it was made for layers of the images %s, and none were given", d.Old.imageNames())
+	case d.layers:
+		old, err = openLayers(ctx, olds.Layers, d.Old, final, task)
+		return old, old, err
+	case olds.Layers != nil && len(olds.Files) == 0:
+		return nil, nil, fmt.Errorf("it was made for the archives %s, and needs these files; diff --layers makes a delta for the layers of old images, wherever they are", d.Old.names())
+	}
+	if given, err = openOld(ctx, olds.Files); err != nil {
 		return nil, nil, err
 	}
 	if old, err = d.arrange(ctx, given.files, task); err != nil {

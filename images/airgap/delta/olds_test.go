@@ -83,7 +83,7 @@ func TestApplySaysWhichFileIsMissing(t *testing.T) {
 		"NEW among the rest": {[]string{pathA, newPath, pathB}, []string{"nothing to do"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Apply(t.Context(), c.old, file, filepath.Join(t.TempDir(), "no", "new"), 0)
+			_, err := Apply(t.Context(), Olds{Files: c.old}, file, filepath.Join(t.TempDir(), "no", "new"), 0)
 			for _, want := range c.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v, want …%s…", err, want)
@@ -93,13 +93,13 @@ func TestApplySaysWhichFileIsMissing(t *testing.T) {
 	}
 	// What is not needed does no harm.
 	out := filepath.Join(t.TempDir(), "out")
-	if _, err := Apply(t.Context(), []string{named("c.tar", damaged), pathB, pathA, write(t, nil)}, file, out, 0); err != nil {
+	if _, err := Apply(t.Context(), Olds{Files: []string{named("c.tar", damaged), pathB, pathA, write(t, nil)}}, file, out, 0); err != nil {
 		t.Error(err)
 	}
-	if _, err := Write(t.Context(), []string{pathA, pathB, named("copy.tar", a)}, newPath, out, Options{}); err == nil || !strings.Contains(err.Error(), `"a.tar" and "copy.tar" have the same content`) {
+	if _, err := Write(t.Context(), Olds{Files: []string{pathA, pathB, named("copy.tar", a)}}, newPath, out, Options{}); err == nil || !strings.Contains(err.Error(), `"a.tar" and "copy.tar" have the same content`) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Write(t.Context(), slices.Repeat([]string{pathA}, maxOlds+1), newPath, out, Options{}); err == nil || !strings.Contains(err.Error(), "a delta has at most 100") {
+	if _, err := Write(t.Context(), Olds{Files: slices.Repeat([]string{pathA}, maxOlds+1)}, newPath, out, Options{}); err == nil || !strings.Contains(err.Error(), "a delta has at most 100") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -142,7 +142,7 @@ func TestApplyRefusesHostileFileLists(t *testing.T) {
 			}
 			b := seal(fmt.Appendf(nil, `{"old":%s,"new":{"name":"x","size":%d,"sha256":"%s"},"copies":[%s]}`, c.old, size, sum, c.copies), nil)
 			dir := t.TempDir()
-			_, err := Apply(t.Context(), []string{old}, write(t, b), filepath.Join(dir, "new"), 0)
+			_, err := Apply(t.Context(), Olds{Files: []string{old}}, write(t, b), filepath.Join(dir, "new"), 0)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
@@ -153,7 +153,7 @@ func TestApplyRefusesHostileFileLists(t *testing.T) {
 	}
 	// The same file twice, of which the second half is copied.
 	twice := seal(fmt.Appendf(nil, `{"old":[%s,%s],"new":{"name":"x","size":1000,"sha256":"%s"},"copies":[{"old":1000,"new":0,"size":1000}]}`, id(1000), id(1000), sum), nil)
-	if _, err := Apply(t.Context(), []string{old}, write(t, twice), filepath.Join(t.TempDir(), "new"), 0); err != nil {
+	if _, err := Apply(t.Context(), Olds{Files: []string{old}}, write(t, twice), filepath.Join(t.TempDir(), "new"), 0); err != nil {
 		t.Errorf("a valid delta is refused: %v", err)
 	}
 }

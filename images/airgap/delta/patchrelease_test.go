@@ -47,7 +47,7 @@ func TestDeltaOfAPatchRelease(t *testing.T) {
 	opts := pack.Options{Layers: images.UncompressedLayers, Level: images.BestZstd}
 	oldFiles, newFiles := airgaptest.Pack(t, content, old, opts), airgaptest.Pack(t, content, new, opts)
 	portable := filepath.Join(dir, "portable")
-	if _, err := Write(t.Context(), []string{oldFiles[format.Zstd]}, newFiles[format.Zstd], portable, Options{Portable: true}); err != nil {
+	if _, err := Write(t.Context(), Olds{Files: []string{oldFiles[format.Zstd]}}, newFiles[format.Zstd], portable, Options{Portable: true}); err != nil {
 		t.Fatal(err)
 	}
 	layers := fileSize(t, portable)

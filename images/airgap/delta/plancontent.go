@@ -56,7 +56,9 @@ func (d *delta) addContent(ctx context.Context, old *oldFile, new *format.File, 
 	case c.new.codec == format.Tar:
 		c.remaker.plain()
 	case c.new.codec != format.Bzip2 && !portable:
-		d.Codec = c.new.codec
+		if !old.isLayers() {
+			d.Codec = c.new.codec
+		}
 		err = c.remaker.compressed(ctx, final)
 		d.Encoders = c.remaker.encoders
 	}

@@ -11,10 +11,10 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// With returns a context in which a delta is opened as the archive NEW that it makes of the archives old, wherever an
+// With returns a context in which a delta is opened as the archive NEW that it makes of old, wherever an
 // archive is opened by its path; opened is called then. NEW is not written: copied runs are read from OLD, and all others
 // from a temporary file in dir. Before anything is read, the SHA-256 of OLD and NEW are checked, as Apply does.
-func With(ctx context.Context, old []string, dir string, opened func()) context.Context {
+func With(ctx context.Context, old Olds, dir string, opened func()) context.Context {
 	return format.WithDeltas(ctx, func(ctx context.Context, f *format.File) (_ *format.File, err error) {
 		opened()
 		defer f.Close()
@@ -52,12 +52,16 @@ func (n *newFile) Close() error {
 }
 
 // openNew opens NEW. It writes temporary files into dir.
-func openNew(ctx context.Context, f *format.File, olds []string, dir string, task *progress.Task) (_ *newFile, err error) {
+func openNew(ctx context.Context, f *format.File, olds Olds, dir string, task *progress.Task) (_ *newFile, err error) {
 	d, err := readUsable(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	given, old, err := d.openOld(ctx, olds, task)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	final := filepath.Join(dir, "new")
+	given, old, err := d.openOld(ctx, olds, final, task)
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +71,6 @@ func openNew(ctx context.Context, f *format.File, olds []string, dir string, tas
 			n.Close()
 		}
 	}()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	final := filepath.Join(dir, "new")
 	contents, err := d.makeContents(ctx, old, final)
 	if err != nil {
 		return nil, err

@@ -29,11 +29,11 @@ func TestDeltaReadsAsNew(t *testing.T) {
 	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
 		t.Run(string(codec), func(t *testing.T) {
 			file, dir := filepath.Join(t.TempDir(), "next.delta"), t.TempDir()
-			made, err := Write(t.Context(), []string{old[codec]}, new[codec], file, Options{})
+			made, err := Write(t.Context(), Olds{Files: []string{old[codec]}}, new[codec], file, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			f, err := format.Open(With(t.Context(), []string{old[codec]}, dir, func() {}), file)
+			f, err := format.Open(With(t.Context(), Olds{Files: []string{old[codec]}}, dir, func() {}), file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func TestDeltasThatAreNotOpened(t *testing.T) {
 				olds = []string{c.old}
 			}
 			dir := filepath.Join(t.TempDir(), "deltas")
-			f, err := format.Open(With(t.Context(), olds, dir, func() {}), c.delta)
+			f, err := format.Open(With(t.Context(), Olds{Files: olds}, dir, func() {}), c.delta)
 			if err == nil {
 				f.Close()
 			}
@@ -128,7 +128,7 @@ func TestDeltasThatAreNotOpened(t *testing.T) {
 		})
 	}
 	// A context with OLD makes no difference for other files.
-	f, err := format.Open(With(t.Context(), []string{old}, t.TempDir(), func() {}), new)
+	f, err := format.Open(With(t.Context(), Olds{Files: []string{old}}, t.TempDir(), func() {}), new)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestStoredNameStaysBesideTheDelta(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "d")
 		recipe := fmt.Sprintf(`{"old":{"name":"x","size":1000,"sha256":"%[2]s"},"new":{"name":"%[1]s","size":1000,"sha256":"%[2]s"},"copies":[{"old":0,"new":0,"size":1000}]}`, name, sum)
 		testfile.Write(t, file, string(seal([]byte(recipe), nil)))
-		f, err := format.Open(With(t.Context(), []string{old}, t.TempDir(), func() {}), file)
+		f, err := format.Open(With(t.Context(), Olds{Files: []string{old}}, t.TempDir(), func() {}), file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestInterruptedOpenLeavesNothing(t *testing.T) {
 	for asked, step := int64(0), int64(1); ; asked, step = asked+step, step+step/2+1 {
 		dir := t.TempDir()
 		var ctx context.Context = airgaptest.NewCountdown(t.Context(), asked)
-		f, err := format.Open(With(ctx, []string{old}, dir, func() {}), file)
+		f, err := format.Open(With(ctx, Olds{Files: []string{old}}, dir, func() {}), file)
 		if err == nil {
 			f.Close()
 		}

@@ -65,7 +65,7 @@ func TestDeltasOnWebServers(t *testing.T) {
 			newURL, newSent := serve(t, 0, new[codec])
 			dir := t.TempDir()
 			name := filepath.Base(old[codec])
-			if _, err := Write(t.Context(), []string{oldURL + "/" + name + "?token=hunter2/x"}, newURL+"/"+name+"?token=hunter2/x", filepath.Join(dir, "delta"), Options{}); err != nil {
+			if _, err := Write(t.Context(), Olds{Files: []string{oldURL + "/" + name + "?token=hunter2/x"}}, newURL+"/"+name+"?token=hunter2/x", filepath.Join(dir, "delta"), Options{}); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(read(t, filepath.Join(dir, "delta")), read(t, file)) {
@@ -75,13 +75,13 @@ func TestDeltasOnWebServers(t *testing.T) {
 				t.Errorf("diff fetched %d bytes of %d", n, size(old[codec], new[codec]))
 			}
 			sent.Store(0)
-			if _, err := Apply(t.Context(), []string{old[codec]}, oldURL+"/"+filepath.Base(file), filepath.Join(dir, "new"), 0); err != nil {
+			if _, err := Apply(t.Context(), Olds{Files: []string{old[codec]}}, oldURL+"/"+filepath.Base(file), filepath.Join(dir, "new"), 0); err != nil {
 				t.Fatal(err)
 			}
 			if n := sent.Load(); n != size(file) {
 				t.Errorf("apply fetched %d bytes of a delta of %d", n, size(file))
 			}
-			if _, err := Apply(t.Context(), []string{oldURL + "/" + name}, oldURL+"/"+filepath.Base(file), filepath.Join(dir, "again"), 0); err != nil {
+			if _, err := Apply(t.Context(), Olds{Files: []string{oldURL + "/" + name}}, oldURL+"/"+filepath.Base(file), filepath.Join(dir, "again"), 0); err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(read(t, filepath.Join(dir, "again")), read(t, new[codec])) {
@@ -100,19 +100,19 @@ func TestDeltasOnFailingWebServers(t *testing.T) {
 	for most := int64(1); most < 4; most++ {
 		url, _ := serve(t, most, old)
 		dir := t.TempDir()
-		_, err := Write(t.Context(), []string{url + "/" + filepath.Base(old)}, new, filepath.Join(dir, "delta"), Options{})
+		_, err := Write(t.Context(), Olds{Files: []string{url + "/" + filepath.Base(old)}}, new, filepath.Join(dir, "delta"), Options{})
 		if err == nil || !strings.Contains(err.Error(), "403") || len(airgaptest.FilesIn(t, dir)) > 0 {
 			t.Errorf("after %d requests: %v, %q", most, err, airgaptest.FilesIn(t, dir))
 		}
 	}
 	url, _ := serve(t, 1, file)
 	secret := strings.Replace(url, "//", "//joe:hunter2@", 1) + "/" + filepath.Base(file)
-	_, err := Apply(t.Context(), []string{old}, secret, filepath.Join(t.TempDir(), "new"), 0)
+	_, err := Apply(t.Context(), Olds{Files: []string{old}}, secret, filepath.Join(t.TempDir(), "new"), 0)
 	if len(read(t, file)) < 70_000 || err == nil || !strings.Contains(err.Error(), "403") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
 	url, _ = serve(t, 0, old)
-	_, err = Apply(t.Context(), []string{old}, strings.Replace(url, "//", "//joe:hunter2@", 1)+"/none", filepath.Join(t.TempDir(), "new"), 0)
+	_, err = Apply(t.Context(), Olds{Files: []string{old}}, strings.Replace(url, "//", "//joe:hunter2@", 1)+"/none", filepath.Join(t.TempDir(), "new"), 0)
 	if err == nil || !strings.Contains(err.Error(), "404") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
