@@ -39,7 +39,7 @@ type Config struct {
 	Hooks      `yaml:",inline"`
 	Binaries   []Binary                  `yaml:"binaries" doc:"Go programs, compiled to dist/bin/<os>-<arch>"`
 	Images     []Image                   `yaml:"images" doc:"container images, built from Dockerfiles"`
-	Builders   map[string]string         `yaml:"builders" doc:"with builder: buildkit, the address of a BuildKit for each platform" example:"{linux/arm64: \"tcp://arm-builder:1234\"}"`
+	Builders   map[string]Addresses      `yaml:"builders" doc:"with builder: buildkit, the address of a BuildKit for each platform, or a list of addresses that share its builds; see docs/builders.md" example:"{linux/arm64: \"tcp://arm-builder:1234\"}"`
 	Registries map[string]RegistryAccess `yaml:"registries" doc:"connection settings by HOST or HOST:PORT: plain HTTP, CAs, client certificates, mirrors; see docs/registries.md" example:"{\"registry.example.com:5000\": {plain-http: true}}"`
 	Cache      Cache                     `yaml:"cache" doc:"caches that machines share; see docs/cache.md"`
 	Airgap     Airgap                    `yaml:"airgap" doc:"image archives for hosts without a registry"`
@@ -52,6 +52,10 @@ type Config struct {
 	Expect     Expect                    `yaml:"expect" doc:"names of artifacts that slipway check compares with the plan"`
 	Names      Names                     `yaml:"names" doc:"templates for the names of artifacts, which install scripts depend on"`
 }
+
+// Addresses are the addresses of engines that share the builds of a platform. In slipway.yaml, a single address may
+// replace the list.
+type Addresses []string
 
 // VersionConfig determines where the version comes from.
 type VersionConfig struct {

@@ -54,10 +54,13 @@ var (
 	conditionType = reflect.TypeFor[expression.Condition]()
 	namingType    = reflect.TypeFor[Naming]()
 	optionsType   = reflect.TypeFor[Options]()
+	addressesType = reflect.TypeFor[Addresses]()
 )
 
 // isOneOrMore reports whether, in the file, one element may replace the list.
-func isOneOrMore(t reflect.Type) bool { return t == namingType || t == optionsType }
+func isOneOrMore(t reflect.Type) bool {
+	return t == namingType || t == optionsType || t == addressesType
+}
 
 // value decodes n into out.
 func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
@@ -99,7 +102,7 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
 		d.int(n, out, f)
 	case isOneOrMore(out.Type()) && n.Kind != yaml.SequenceNode && n.ShortTag() != "!!null":
 		out.Set(reflect.MakeSlice(out.Type(), 1, 1))
-		d.record(n, out.Index(0), f)
+		d.value(n, out.Index(0), f)
 	case out.Kind() == reflect.Slice:
 		d.list(n, out, f)
 	case out.Kind() == reflect.Map:

@@ -65,7 +65,11 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 		s.Types = []string{"array", "null"}
 		s.Items = schemaOf(t.Elem(), structField{enum: f.enum, pattern: f.pattern})
 		if isOneOrMore(t) {
-			return &jsonschema.Schema{Description: f.doc, AnyOf: append([]*jsonschema.Schema{{Types: s.Types, Items: s.Items}}, s.Items.CloneSchemas().AnyOf...)}
+			one := []*jsonschema.Schema{s.Items.CloneSchemas()}
+			if alternatives := one[0].AnyOf; alternatives != nil {
+				one = alternatives
+			}
+			return &jsonschema.Schema{Description: f.doc, AnyOf: append([]*jsonschema.Schema{{Types: s.Types, Items: s.Items}}, one...)}
 		}
 		if t.Elem().Kind() == reflect.Struct && t.Elem() != platformType {
 			if s.Items.Types = slices.DeleteFunc(s.Items.Types, func(t string) bool { return t == "null" }); len(s.Items.Types) == 1 {

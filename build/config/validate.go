@@ -376,9 +376,9 @@ func (v *validator) packageOfEach(path string, b *Binary) {
 }
 
 func (v *validator) builders() {
-	spelled := make(map[string]string, len(v.config.Builders))
+	spelled := make(map[string]Addresses, len(v.config.Builders))
 	for _, key := range slices.Sorted(maps.Keys(v.config.Builders)) {
-		at, address := "builders."+key, v.config.Builders[key]
+		at, addresses := "builders."+key, v.config.Builders[key]
 		p, err := images.ParsePlatform(key)
 		if err != nil {
 			v.wrongKey(at, "%v", err)
@@ -392,12 +392,31 @@ func (v *validator) builders() {
 		if _, ok := spelled[images.FormatPlatform(p)]; ok {
 			v.wrongKey(at, "%s is a duplicate", images.FormatPlatform(p))
 		}
-		if err := endpoint.CheckBuildkit(address); err != nil && address != "" {
-			v.wrong(at, "%v", err)
-		}
-		spelled[images.FormatPlatform(p)] = address
+		v.addresses(at, addresses)
+		spelled[images.FormatPlatform(p)] = addresses
 	}
 	v.config.Builders = spelled
+}
+
+// addresses checks the addresses of the engines of a platform.
+func (v *validator) addresses(at string, addresses Addresses) {
+	if len(addresses) == 0 && !v.reportedBelow(at) {
+		v.wrong(at, "is empty: want the address of a BuildKit, or a list of addresses")
+	}
+	for i, address := range addresses {
+		place := fmt.Sprintf("%s[%d]", at, i)
+		if !v.given(place) {
+			place = at
+		}
+		switch err := endpoint.CheckBuildkit(address); {
+		case err != nil && address != "":
+			v.wrong(place, "%v", err)
+		case address != "" && slices.Contains(addresses[:i], address):
+			v.wrong(place, "%s is a duplicate", address)
+		case address == "" && len(addresses) > 1:
+			v.wrong(place, "is empty: want the address of a BuildKit")
+		}
+	}
 }
 
 // isAbsolute reports whether a path is absolute here or on Unix, since a slipway.yaml has the same meaning on all

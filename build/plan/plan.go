@@ -74,9 +74,11 @@ type ImageStep struct {
 	Labels     map[string]string  `json:"labels,omitempty"`
 	Contexts   map[string]string  `json:"contexts,omitempty"`
 	Builder    images.BuilderKind `json:"builder"`
-	// Address is the address of the BuildKit for this platform; empty means the one for all platforms.
-	Address string        `json:"address,omitempty"`
-	Format  images.Format `json:"format"`
+	// Address is the address of the BuildKit for this platform; empty means the one for all platforms. Addresses are all
+	// that share its builds, if there are several.
+	Address   string        `json:"address,omitempty"`
+	Addresses []string      `json:"addresses,omitempty"`
+	Format    images.Format `json:"format"`
 	// Modes are the modes of files of contexts; empty means normal.
 	Modes images.Modes `json:"modes,omitempty"`
 	// Needs are the artifacts that are made before the image; see Plan.ArchivesFor and Plan.BundlesFor.
@@ -399,7 +401,13 @@ func (p *planner) image(image config.Image, variant config.Variant, platform v1.
 	if step.Builder == images.BuildkitBuilder {
 		noVersion := platform
 		noVersion.OSVersion = ""
-		step.Address = p.config.Builders[images.FormatPlatform(noVersion)]
+		switch addresses := p.config.Builders[images.FormatPlatform(noVersion)]; len(addresses) {
+		case 0:
+		case 1:
+			step.Address = addresses[0]
+		default:
+			step.Address, step.Addresses = addresses[0], addresses
+		}
 	}
 	return step
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path"
@@ -91,7 +92,7 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	}
 	made := progress.NewTable("IMAGE", "PLATFORM", "TARGET", "BUILDER", "TAG")
 	for _, i := range p.Images {
-		made.Add(i.Image, i.Platform.String(), strings.TrimSpace(i.Dockerfile+" "+i.Target), strings.TrimSpace(string(i.Builder)+" "+i.Address), i.Ref)
+		made.Add(i.Image, i.Platform.String(), strings.TrimSpace(i.Dockerfile+" "+i.Target), strings.TrimSpace(string(i.Builder)+" "+cmp.Or(strings.Join(i.Addresses, " "), i.Address)), i.Ref)
 	}
 	indexes := progress.NewTable("INDEX", "OF")
 	for _, i := range p.Indexes {

@@ -88,7 +88,11 @@ func (r *Release) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, 
 	if err := r.Config.CheckImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
-	assembler, err := r.bench.Assembler(ctx, step.Builder, step.Address, r.engineOptions(step))
+	addresses := step.Addresses
+	if len(addresses) == 0 && step.Address != "" {
+		addresses = []string{step.Address}
+	}
+	assembler, err := r.bench.Assembler(ctx, step.Builder, addresses, r.engineOptions(step))
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}

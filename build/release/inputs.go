@@ -53,7 +53,7 @@ func (r *Release) decisive() plan.Plan {
 	}
 	whole.Images = slices.Clone(whole.Images)
 	for i := range whole.Images {
-		whole.Images[i].Address, whole.Images[i].EngineOpts = "", config.EngineOpts{}
+		whole.Images[i].Address, whole.Images[i].Addresses, whole.Images[i].EngineOpts = "", nil, config.EngineOpts{}
 		whole.Images[i].Hooks = withoutSource(whole.Images[i].Hooks)
 	}
 	whole.Indexes = slices.Clone(whole.Indexes)

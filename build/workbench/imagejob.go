@@ -156,7 +156,7 @@ func (w *Workbench) assembleAll(ctx context.Context, job checkedImageJob) ([]ass
 	if len(platforms) == 0 {
 		platforms = []v1.Platform{{OS: "linux", Architecture: runtime.GOARCH}}
 	}
-	assembler, err := w.Assembler(ctx, w.options.Builder, "", job.EngineOptions)
+	assembler, err := w.Assembler(ctx, w.options.Builder, nil, job.EngineOptions)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/engine/docker"
 	"github.com/slipway-build/slipway/images/engine/endpoint"
+	"github.com/slipway-build/slipway/images/engine/fleet"
 	"github.com/slipway-build/slipway/images/engine/session"
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/registry"
@@ -105,6 +106,7 @@ type Workbench struct {
 	Sources  *source.Resolver
 	Bases    *source.Bases
 	builders parallel.Memo[images.Assembler]
+	fleet    fleet.Fleet // all BuildKits
 }
 
 // Open opens the content cache and returns a Workbench.
@@ -143,8 +145,7 @@ func (w *Workbench) Close() error {
 	return errors.Join(w.Cache.Close(), w.Sources.Close())
 }
 
-// EngineOptions are the options of an engine, spelled as the flags of docker buildx build. The embedded builder refuses
-// them.
+// EngineOptions are options of engines, spelled as flags of docker buildx build. The embedded builder refuses them.
 type EngineOptions struct {
 	// Secrets are id=NAME,src=FILE or id=NAME,env=VARIABLE; SSH is default, ID=SOCKET or ID=KEY.
 	Secrets, SSH []string
@@ -154,11 +155,10 @@ type EngineOptions struct {
 	Allow []string
 }
 
-// Assembler returns a builder. address is the address of a BuildKit for one platform; empty means the one in the
-// options.
-func (w *Workbench) Assembler(ctx context.Context, builder images.BuilderKind, address string, given EngineOptions) (images.Assembler, error) {
+// Assembler returns a builder. The BuildKits at addresses share its builds; none means the one in the options.
+func (w *Workbench) Assembler(ctx context.Context, builder images.BuilderKind, addresses []string, given EngineOptions) (images.Assembler, error) {
 	builder = cmp.Or(builder, images.EmbeddedBuilder)
-	return w.builders.Do(ctx, fmt.Sprintf("%q %q %q", builder, address, given), func() (images.Assembler, error) {
+	return w.builders.Do(ctx, fmt.Sprintf("%q %q %q", builder, addresses, given), func() (images.Assembler, error) {
 		if builder == images.EmbeddedBuilder {
 			return assemble.New(assemble.Options{Layers: w.Cache, Sources: w.Bases,
 				Limits: assemble.Limits{Bytes: w.options.UnpackLimit}}), given.refuse()
@@ -169,8 +169,8 @@ func (w *Workbench) Assembler(ctx context.Context, builder images.BuilderKind, a
 		}
 		switch builder {
 		case images.BuildkitBuilder:
-			options.Address, options.TLS = cmp.Or(address, w.options.BuildkitHost), tlsFiles(w.options.BuildkitTLS)
-			return engine.Buildkit(options), nil
+			options.Address, options.TLS = w.options.BuildkitHost, tlsFiles(w.options.BuildkitTLS)
+			return w.fleet.Buildkit(options, addresses), nil
 		case images.DockerBuilder:
 			options.Address, options.TLS = w.options.DockerHost, tlsFiles(w.options.DockerTLS)
 			return engine.Docker(options), nil

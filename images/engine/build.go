@@ -70,6 +70,11 @@ func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img 
 		return nil, err
 	}
 	defer conn.close()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if b.options.Patience > 0 {
+		go conn.guard(ctx, b.options.Patience, end)
+	}
 	j := &job{
 		options: b.options, build: build, conn: conn, task: task,
 		epoch: time.Unix(0, 0).UTC(),

@@ -50,8 +50,8 @@ func (c *connection) close() {
 func connectBuildkit(ctx context.Context, o Options) (*connection, error) {
 	address := o.buildkitAddress()
 	fail := func(err error) (*connection, error) {
-		return nil, fmt.Errorf("connecting to BuildKit at %s: %w\nset BUILDKIT_HOST to the address of a buildkitd, or start one here: buildkitd --addr %s",
-			address, endpoint.Plain(err), address)
+		return nil, &lostError{fmt.Errorf("connecting to BuildKit at %s: %w\nset BUILDKIT_HOST to the address of a buildkitd, or start one here: buildkitd --addr %s",
+			address, endpoint.Plain(err), address)}
 	}
 	if err := endpoint.CheckBuildkit(address); err != nil {
 		return fail(err)

@@ -11,8 +11,6 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/errdefs"
-	"github.com/moby/buildkit/util/grpcerrors"
-	"google.golang.org/grpc/codes"
 
 	"github.com/slipway-build/slipway/images/buildfile"
 	"github.com/slipway-build/slipway/images/engine/endpoint"
@@ -33,7 +31,7 @@ func (j *job) explain(ctx context.Context, err, own error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case isGone(err) || isGone(own):
-		return fmt.Errorf("lost the connection to the engine during the build: %w", endpoint.Plain(err))
+		return &lostError{fmt.Errorf("lost the connection to the engine during the build: %w", endpoint.Plain(err))}
 	case own != nil && !errors.Is(own, context.Canceled):
 		err = own
 	}
@@ -49,11 +47,6 @@ func (j *job) explain(ctx context.Context, err, own error) error {
 		return reason
 	}
 	return &buildfile.SourceError{File: j.file.Path, Line: line, Err: reason}
-}
-
-// isGone reports whether the connection to the engine broke.
-func isGone(err error) bool {
-	return err != nil && grpcerrors.Code(err) == codes.Unavailable
 }
 
 // lineOfError returns the line of the Dockerfile in err, or 0.

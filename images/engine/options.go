@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -24,6 +25,9 @@ type Options struct {
 	Address string
 	// TLS is for tcp:// addresses; the zero value means plain TCP.
 	TLS endpoint.TLS
+	// Patience is the time for which the engine may leave a question unanswered while it builds; then the build fails. 0
+	// means no limit.
+	Patience time.Duration
 	// Store receives the layers that the engine builds, and provides the layers of bases.
 	Store Store
 	// Sources provides base images. The engine itself resolves none. Nil is sufficient for a

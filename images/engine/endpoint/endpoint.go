@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -15,7 +16,27 @@ var (
 )
 
 // CheckBuildkit checks the syntax of a buildkitd's address without connecting.
-func CheckBuildkit(address string) error { return check(address, buildkitSchemes) }
+func CheckBuildkit(address string) error {
+	if err := check(address, buildkitSchemes); err != nil {
+		return err
+	}
+	rest, ok := strings.CutPrefix(address, kubePod)
+	if pod, _, _ := strings.Cut(rest, "?"); ok && (pod == "") == (Selector(address) == "") {
+		return fmt.Errorf("address %q: want the name of a pod, kube-pod://NAME, or labels, kube-pod://?selector=app=buildkitd", address)
+	}
+	return nil
+}
+
+const kubePod = "kube-pod://"
+
+// Selector returns the labels of an address that stands for all pods with these labels, or "".
+func Selector(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || !strings.HasPrefix(address, kubePod) {
+		return ""
+	}
+	return u.Query().Get("selector")
+}
 
 // CheckDocker checks the syntax of a Docker Engine's address without connecting.
 func CheckDocker(address string) error { return check(address, dockerSchemes) }

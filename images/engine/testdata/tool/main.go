@@ -89,6 +89,13 @@ func do(words []string) error {
 			return err
 		}
 		return os.WriteFile(arg(1), []byte(hex.EncodeToString(data)), 0o644)
+	case "pause":
+		fmt.Println("pausing")
+		d, err := time.ParseDuration(arg(1))
+		if err != nil {
+			return err
+		}
+		time.Sleep(d)
 	case "wait":
 		// It ends when nobody reads what it says.
 		for {
