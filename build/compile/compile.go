@@ -269,8 +269,9 @@ func upToDate(jobs []*job, results []Result) []*job {
 // A goTool is the go command that builds.
 type goTool struct {
 	path string
-	// identity identifies the release and the file; "" if they cannot be determined without running go.
-	identity string
+	// release is the release of Go, such as go1.26.1. identity identifies it and the file. Both are "" if they cannot be
+	// determined without running go.
+	release, identity string
 }
 
 // findGo finds the go command in PATH.
@@ -295,6 +296,7 @@ func findGo(env environment) (goTool, error) {
 	if errProgram != nil || errStamp != nil {
 		return tool, nil
 	}
+	tool.release, _, _ = strings.Cut(strings.TrimSpace(string(version)), "\n")
 	tool.identity = fmt.Sprint(string(version), path, filestate.Of(program), filestate.Of(stamp))
 	return tool, nil
 }

@@ -46,15 +46,21 @@ func newMemory(c *Compiler, tool goTool, jobs []*job) *memory {
 	if c.cache != "" {
 		m.folder = filepath.Join(c.cache, "compile")
 	}
-	for _, dir := range append(slices.Clone(c.ignore), c.cache) {
-		if abs, err := filepath.Abs(dir); err == nil && dir != "" {
-			m.ignore = append(m.ignore, abs)
-		}
-	}
+	m.ignore = c.withoutSource()
 	for _, j := range jobs {
 		m.ignore = append(m.ignore, j.Output)
 	}
 	return m
+}
+
+// withoutSource returns the folders inside a module that contain no source.
+func (c *Compiler) withoutSource() (dirs []string) {
+	for _, dir := range append(slices.Clone(c.ignore), c.cache) {
+		if abs, err := filepath.Abs(dir); err == nil && dir != "" {
+			dirs = append(dirs, abs)
+		}
+	}
+	return dirs
 }
 
 // A stamp records the inputs of an output, and the output itself.

@@ -22,6 +22,8 @@ import (
 // A tree represents the state of all files that a module is built from.
 type tree struct {
 	digest string
+	// files are their paths, each once.
+	files []string
 	// doubtful means that a file changed so recently that, with the coarse times of its file
 	// system, it may change again and look the same.
 	doubtful bool
@@ -59,7 +61,7 @@ func readTree(dir, gowork string, ignore []string) (tree, error) {
 			}
 		}
 	}
-	return tree{digest: hex.EncodeToString(r.hash.Sum(nil)), doubtful: r.doubtful}, nil
+	return tree{digest: hex.EncodeToString(r.hash.Sum(nil)), files: r.files, doubtful: r.doubtful}, nil
 }
 
 type treeReader struct {
@@ -67,6 +69,7 @@ type treeReader struct {
 	ignore   []string
 	seen     map[string]bool
 	now      time.Time
+	files    []string
 	doubtful bool
 }
 
@@ -104,6 +107,7 @@ func (r *treeReader) file(path string, d fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
+	r.files = append(r.files, path)
 	fmt.Fprintf(r.hash, "%q %s %v\n", path, info.Mode().Type(), filestate.Of(info))
 	if info.Mode()&fs.ModeSymlink != 0 {
 		// go reads a .go file through a link, but not a folder. A dangling link is ignored.
@@ -155,6 +159,7 @@ func (r *treeReader) workspace(file string) ([]string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	r.files = append(r.files, file)
 	fmt.Fprintf(r.hash, "workspace %q %q %q\n", file, data, sums)
 	work, err := modfile.ParseWork(file, data, nil)
 	if err != nil {

@@ -174,12 +174,74 @@ func (p *Plan) binariesFor(named []BinaryStep, verb string) []BinaryStep {
 	return binaries
 }
 
+// Only returns a plan with nothing but the binaries, images, archives and bundles that the targets name; without targets,
+// all of them. A target may also be the path or tag of an output.
+func (p *Plan) Only(targets []Target) (*Plan, error) {
+	// The copies of released binaries are no steps of their own here.
+	steps := kept(p.steps(), func(_ int, s targetStep) bool { return s.part != "bundles" || s.index >= len(p.Binaries) })
+	var (
+		outputs = map[string]bool{}
+		named   []Target
+	)
+	for _, t := range targets {
+		if slices.ContainsFunc(steps, func(s targetStep) bool { return slices.Contains(p.outputsOf(s), t.Name) }) {
+			outputs[t.Name] = true
+		} else {
+			named = append(named, t)
+		}
+	}
+	chosen, err := chooseFrom(steps, Selection{Verb: "the plan", Targets: named})
+	if err != nil {
+		return nil, err
+	}
+	out := &Plan{Project: p.Project, Release: p.Release}
+	for _, s := range steps {
+		if len(targets) > 0 && !slices.ContainsFunc(chosen, s.same) &&
+			!slices.ContainsFunc(p.outputsOf(s), func(output string) bool { return outputs[output] }) {
+			continue
+		}
+		switch s.part {
+		case "binaries":
+			out.Binaries = append(out.Binaries, p.Binaries[s.index])
+		case "images":
+			out.Images = append(out.Images, p.Images[s.index])
+		case "airgap":
+			out.Archives = append(out.Archives, p.Archives[s.index])
+		default:
+			out.Bundles = append(out.Bundles, p.Bundles[s.index-len(p.Binaries)])
+		}
+	}
+	return out, nil
+}
+
+// same reports whether two steps of one plan are the same.
+func (t targetStep) same(other targetStep) bool {
+	return t.part == other.part && t.index == other.index
+}
+
+// outputsOf returns the paths or the tag of what a step makes.
+func (p *Plan) outputsOf(s targetStep) []string {
+	switch s.part {
+	case "binaries":
+		return []string{p.Binaries[s.index].Output}
+	case "images":
+		return []string{p.Images[s.index].Ref}
+	case "airgap":
+		return p.Archives[s.index].Outputs
+	}
+	return p.Bundles[s.index-len(p.Binaries)].Outputs
+}
+
 // choose returns the steps that the targets select.
 func (p *Plan) choose(s Selection) ([]targetStep, error) {
 	if s.Shard.Of > 0 {
 		return p.ofShard(s), nil
 	}
-	steps := p.targetSteps(s)
+	return chooseFrom(p.targetSteps(s), s)
+}
+
+// chooseFrom returns those of steps that the targets of a selection select.
+func chooseFrom(steps []targetStep, s Selection) ([]targetStep, error) {
 	var chosen []targetStep
 	for _, t := range s.Targets {
 		found := false
@@ -187,7 +249,7 @@ func (p *Plan) choose(s Selection) ([]targetStep, error) {
 		for _, step := range steps {
 			if t.is(step) {
 				found = true
-				if !slices.ContainsFunc(chosen, func(c targetStep) bool { return c.part == step.part && c.index == step.index }) {
+				if !slices.ContainsFunc(chosen, step.same) {
 					chosen = append(chosen, step)
 				}
 			}

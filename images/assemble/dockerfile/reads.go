@@ -11,16 +11,22 @@ import (
 )
 
 // Reads describes the context files that an image may be built from.
-type Reads []reading
+type Reads []Reading
 
-// A reading is a host folder and a COPY pattern for the files that are read in it. An
+// A Reading is a host folder and a COPY pattern for the files that are read in it. An
 // empty pattern means all files.
-type reading struct{ dir, pattern string }
+type Reading struct{ Dir, Pattern string }
 
 // Reads returns what the target reads in the build context dir and in named contexts that are
 // folders. It returns whole folders if the Dockerfile alone does not determine the files, because
 // of a variable, a mount of RUN, or ONBUILD triggers of a base.
-func (g *Graph) Reads(dir string) (Reads, error) {
+func (g *Graph) Reads(dir string) (Reads, error) { return g.reads(dir, true) }
+
+// Sources is Reads without what ONBUILD triggers of bases may read, which only the configs of the bases determine.
+func (g *Graph) Sources(dir string) (Reads, error) { return g.reads(dir, false) }
+
+// reads returns Reads. triggers says whether to include all that ONBUILD triggers may read.
+func (g *Graph) reads(dir string, triggers bool) (Reads, error) {
 	if err := g.ReadStages(); err != nil {
 		return nil, err
 	}
@@ -36,7 +42,7 @@ func (g *Graph) Reads(dir string) (Reads, error) {
 			return
 		}
 		seen[s] = true
-		reads = append(reads, g.stageReads(s, dir)...)
+		reads = append(reads, g.stageReads(s, dir, triggers)...)
 		for _, needed := range s.dependencies() {
 			visit(needed)
 		}
@@ -46,14 +52,14 @@ func (g *Graph) Reads(dir string) (Reads, error) {
 }
 
 // stageReads returns what the instructions of s read, excluding other stages.
-func (g *Graph) stageReads(s *Stage, contextDir string) (reads Reads) {
+func (g *Graph) stageReads(s *Stage, contextDir string, triggers bool) (reads Reads) {
 	external := s.Base == nil && s.BaseName != Scratch
 	switch {
 	case s.Index < 0: // the COPY --from instructions have the patterns
 	case s.Context != nil && s.Context.Dir != "":
-		reads = append(reads, reading{s.Context.Dir, ""})
-	case external:
-		reads = append(reads, reading{contextDir, ""})
+		reads = append(reads, Reading{s.Context.Dir, ""})
+	case external && triggers:
+		reads = append(reads, Reading{contextDir, ""})
 	}
 	for _, c := range s.Instructions {
 		switch command := c.Command.(type) {
@@ -71,10 +77,10 @@ func (g *Graph) stageReads(s *Stage, contextDir string) (reads Reads) {
 			reads = append(reads, patterns(contextDir, command.SourcePaths)...)
 		case *instructions.RunCommand:
 			if slices.ContainsFunc(command.FlagsUsed, func(flag string) bool { return flag == "mount" }) {
-				reads = append(reads, reading{contextDir, ""})
+				reads = append(reads, Reading{contextDir, ""})
 				for key, value := range g.Options.Contexts {
 					if context, err := parseContext(key, value); err == nil && context.Dir != "" {
-						reads = append(reads, reading{context.Dir, ""})
+						reads = append(reads, Reading{context.Dir, ""})
 					}
 				}
 			}
@@ -90,7 +96,7 @@ func patterns(dir string, sources []string) (reads Reads) {
 		if strings.ContainsAny(source, `$\`) || strings.Contains(source, "**") || hasLink(dir, pattern) {
 			pattern = ""
 		}
-		reads = append(reads, reading{dir, pattern})
+		reads = append(reads, Reading{dir, pattern})
 	}
 	return reads
 }
@@ -114,14 +120,14 @@ func hasLink(dir, pattern string) bool {
 // Has reports whether the image may be built from a file, which need not exist.
 func (r Reads) Has(file string) bool {
 	file = followLinks(file)
-	return slices.ContainsFunc(r, func(one reading) bool {
-		rel, err := filepath.Rel(followLinks(one.dir), file)
+	return slices.ContainsFunc(r, func(one Reading) bool {
+		rel, err := filepath.Rel(followLinks(one.Dir), file)
 		if err != nil || !filepath.IsLocal(rel) {
 			return false
 		}
 		names := strings.Split(filepath.ToSlash(rel), "/")
-		for i, want := range strings.Split(one.pattern, "/") {
-			if one.pattern == "" {
+		for i, want := range strings.Split(one.Pattern, "/") {
+			if one.Pattern == "" {
 				break // the whole folder
 			}
 			if i >= len(names) {
