@@ -13,10 +13,11 @@ windows:   ; $(MAGE) build:windows
 package:   ; $(MAGE) package:all
 publish:   ; $(MAGE) publish:all
 plan:      ; $(MAGE) plan
+why:       ; $(MAGE) why
 verify:    ; $(MAGE) verify
 clean:     ; $(MAGE) clean
 check:     ; $(MAGE) check
 # On a slow or busy machine, a package may need more than Go's default timeout of 10 minutes.
 test:      ; @go test -json -timeout 30m ./... | go -C scripts/gotest run .
 
-.PHONY: build binaries images linux windows package publish plan verify clean check test
+.PHONY: build binaries images linux windows package publish plan why verify clean check test

@@ -73,20 +73,25 @@ func completeFlags(c *cobra.Command) {
 	c.PersistentFlags().VisitAll(complete)
 }
 
-// completeTargets offers the targets of a verb in the project.
-func (p *Program) completeTargets(verb string) cobra.CompletionFunc {
+// completeTargets offers the targets of verbs in the project.
+func (p *Program) completeTargets(verbs ...string) cobra.CompletionFunc {
 	return func(c *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-		selection, err := plan.Select(verb, nil)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
-		}
 		b, err := release.Open(c.Context(), p.settings.Release())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		defer b.Close()
+		var targets []string
+		for _, verb := range verbs {
+			selection, err := plan.Select(verb, nil)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			targets = append(targets, b.Plan.Targets(selection)...)
+		}
+		slices.Sort(targets)
 		other := func(target string) bool { return !strings.HasPrefix(target, typed) }
-		return slices.DeleteFunc(b.Plan.Targets(selection), other), cobra.ShellCompDirectiveNoFileComp
+		return slices.DeleteFunc(slices.Compact(targets), other), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 

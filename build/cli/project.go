@@ -25,6 +25,7 @@ func (p *Program) projectCommands() []*cobra.Command {
 	publish.AddCommand(p.publishReleaseCommand())
 	return []*cobra.Command{
 		p.planCommand(),
+		p.whyCommand(),
 		p.checkCommand(),
 		p.lockCommand(),
 		p.verbCommand("build", "Compile the binaries and build the images into dist/oci",

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/build/why"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/build/workbench/signatures"
 	"github.com/slipway-build/slipway/docs"
@@ -35,6 +36,7 @@ func documents() []document {
 	return []document{
 		{"plan", "slipway plan --json", []reflect.Type{planned}},
 		{"plan-shards", "slipway plan --shards N --json", []reflect.Type{reflect.TypeFor[[]plan.ShardSteps]()}},
+		{"why", "slipway why --json", []reflect.Type{reflect.TypeFor[[]why.Answer]()}},
 		{"build", "slipway build --json, with --dry-run a plan", []reflect.Type{result, planned}},
 		{"package", "slipway package --json, with --dry-run a plan", []reflect.Type{result, planned}},
 		{"publish", "slipway publish --json, with --dry-run a plan", []reflect.Type{result, planned}},
@@ -141,6 +143,7 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 		{"build", []string{"build", "--dry-run", "--config", config}},
 		{"build", []string{"build", "--config", config}},
 		{"package", []string{"package", "--config", config}},
+		{"why", []string{"why", "--config", config}},
 		{"verify", []string{"verify", "--config", config}},
 		{"merge", []string{"merge", "--out", merged, "--config", config, dist}},
 		{"publish", []string{"publish", "--snapshot", "--config", config}},

@@ -192,6 +192,7 @@ func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []
 	if err != nil {
 		return err
 	}
+	r.note(ctx, r.archiveTarget(step, content), len(outputs) == 0)
 	if step.Text == "" {
 		return nil
 	}

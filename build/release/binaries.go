@@ -44,10 +44,7 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 		if err := r.runHooks(ctx, hooksOf(steps, func(s plan.BinaryStep) []plan.HookStep { return s.Before })); err != nil {
 			return nil, err
 		}
-		compiler := compile.New(compile.Options{
-			Jobs: r.options.Jobs, Cache: filepath.Join(r.options.Cache, "compile"),
-			Ignore: []string{r.path("dist")}, Offline: r.options.Offline,
-		})
+		compiler := r.compiler()
 		targets := make([]compile.Target, len(steps))
 		for i, s := range steps {
 			targets[i] = compile.Target{
@@ -66,6 +63,7 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 			s := steps[i]
 			r.binaries[s.Output] = builtBinary{s, result.Digest, result.Size}
 			r.report.add(Made{Kind: "binary", Name: s.Name, Platform: s.Platform, Path: s.Output, Digest: result.Digest.String(), Size: result.Size})
+			r.note(ctx, r.binaryTarget(s), result.Cached)
 		}
 	}
 	if err := r.runHooks(ctx, hooksOf(steps, func(s plan.BinaryStep) []plan.HookStep { return s.After })); err != nil {
@@ -76,6 +74,13 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 		made[i] = r.binaries[s.Output]
 	}
 	return made, nil
+}
+
+func (r *Release) compiler() *compile.Compiler {
+	return compile.New(compile.Options{
+		Jobs: r.options.Jobs, Cache: filepath.Join(r.options.Cache, "compile"),
+		Ignore: []string{r.path("dist")}, Offline: r.options.Offline,
+	})
 }
 
 // A Made is a file or image that a run has made, or has found up to date.

@@ -79,8 +79,10 @@ func (r *Release) bundle(ctx context.Context, step plan.BundleStep) error {
 		Depends: step.Package.Depends, Recommends: step.Package.Recommends, Conflicts: step.Package.Conflicts,
 		Provides: step.Package.Provides, Replaces: step.Package.Replaces, Scripts: scripts,
 	}
+	held := true
 	for _, output := range step.Outputs {
 		if !r.holds(ctx, output, key) {
+			held = false
 			if err := bundle.Write(ctx, r.path(output), files, pkg, r.Plan.Release.Epoch, r.observe(ctx, output)); err != nil {
 				return fmt.Errorf("bundle %s for %s: %w", step.Name, step.Platform, err)
 			}
@@ -89,6 +91,7 @@ func (r *Release) bundle(ctx context.Context, step plan.BundleStep) error {
 			return err
 		}
 	}
+	r.note(ctx, r.bundleTarget(step), held)
 	return nil
 }
 

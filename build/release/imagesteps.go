@@ -50,7 +50,11 @@ func (r *Release) image(ctx context.Context, step plan.ImageStep) (v1.Image, err
 		if err != nil {
 			return nil, err
 		}
-		return r.keepImage(ctx, step, image)
+		kept, err := r.keepImage(ctx, step, image)
+		if err == nil {
+			r.note(ctx, r.imageTarget(step), false)
+		}
+		return kept, err
 	})
 }
 

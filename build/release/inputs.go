@@ -47,14 +47,12 @@ func (r *Release) decisive() plan.Plan {
 	}
 	whole.Hooks = withoutSource(whole.Hooks)
 	whole.Binaries = slices.Clone(whole.Binaries)
-	for i := range whole.Binaries {
-		whole.Binaries[i].Source = ""
-		whole.Binaries[i].Hooks = withoutSource(whole.Binaries[i].Hooks)
+	for i, b := range whole.Binaries {
+		whole.Binaries[i] = decisiveBinary(b)
 	}
 	whole.Images = slices.Clone(whole.Images)
-	for i := range whole.Images {
-		whole.Images[i].Address, whole.Images[i].Addresses, whole.Images[i].EngineOpts = "", nil, config.EngineOpts{}
-		whole.Images[i].Hooks = withoutSource(whole.Images[i].Hooks)
+	for i, s := range whole.Images {
+		whole.Images[i] = decisiveImage(s)
 	}
 	whole.Indexes = slices.Clone(whole.Indexes)
 	for i := range whole.Indexes {
@@ -69,6 +67,18 @@ func (r *Release) decisive() plan.Plan {
 		whole.Archives[i].Images = images
 	}
 	return whole
+}
+
+// decisiveBinary returns a step without what decisive leaves out.
+func decisiveBinary(b plan.BinaryStep) plan.BinaryStep {
+	b.Source, b.Hooks = "", withoutSource(b.Hooks)
+	return b
+}
+
+// decisiveImage returns a step without what decisive leaves out.
+func decisiveImage(s plan.ImageStep) plan.ImageStep {
+	s.Address, s.Addresses, s.EngineOpts, s.Hooks = "", nil, config.EngineOpts{}, withoutSource(s.Hooks)
+	return s
 }
 
 // inputs returns the inputs of this run.

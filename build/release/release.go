@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/proof"
+	"github.com/slipway-build/slipway/build/why"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/build/workbench/caches"
 	"github.com/slipway-build/slipway/images/attest/sbom"
@@ -78,9 +79,10 @@ type Release struct {
 	signer    parallel.Memo[*proof.Signing]
 	catalog   *sbom.Catalog // opened with bench
 	contents  contents
-	lock      *lock.File             // nil if tags are not locked
-	sums      parallel.Memo[v1.Hash] // of files that verify has read, by location
-	stamps    sync.Map               // of artifacts that an earlier run has made, by path: string
+	sources   parallel.Memo[[]why.Input] // of modules, for why
+	lock      *lock.File                 // nil if tags are not locked
+	sums      parallel.Memo[v1.Hash]     // of files that verify has read, by location
+	stamps    sync.Map                   // of artifacts that an earlier run has made, by path: string
 	report    report
 	published report
 }

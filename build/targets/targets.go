@@ -91,6 +91,26 @@ func Plan(ctx context.Context) error {
 	})
 }
 
+// Why says why each step was made again, and what the next run would make again.
+func Why(ctx context.Context) error {
+	return interruptible(ctx, func(ctx context.Context) error {
+		b, err := open(ctx, "")
+		if err != nil {
+			return err
+		}
+		answers, err := b.Why(ctx, nil)
+		if err != nil {
+			return err
+		}
+		for _, a := range answers {
+			if err := a.WriteText(os.Stdout); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Verify checks everything that was made against the plan and its digests.
 func Verify(ctx context.Context) error {
 	return reported(ctx, "verify", func(ctx context.Context, job *ci.Job) error {
