@@ -36,6 +36,7 @@ func documents() []document {
 	return []document{
 		{"plan", "slipway plan --json", []reflect.Type{planned}},
 		{"plan-shards", "slipway plan --shards N --json", []reflect.Type{reflect.TypeFor[[]plan.ShardSteps]()}},
+		{"plan-diff", "slipway plan --diff RELEASE --json", []reflect.Type{reflect.TypeFor[release.PlanDiff]()}},
 		{"why", "slipway why --json", []reflect.Type{reflect.TypeFor[[]why.Answer]()}},
 		{"build", "slipway build --json, with --dry-run a plan", []reflect.Type{result, planned}},
 		{"package", "slipway package --json, with --dry-run a plan", []reflect.Type{result, planned}},
@@ -144,6 +145,7 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 		{"build", []string{"build", "--config", config}},
 		{"package", []string{"package", "--config", config}},
 		{"why", []string{"why", "--config", config}},
+		{"plan-diff", []string{"plan", "--diff", dist, "--config", config}},
 		{"verify", []string{"verify", "--config", config}},
 		{"merge", []string{"merge", "--out", merged, "--config", config, dist}},
 		{"publish", []string{"publish", "--snapshot", "--config", config}},

@@ -9,12 +9,11 @@ import (
 	"strings"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/slipway-build/slipway/build/bundle"
 	"github.com/slipway-build/slipway/build/compile"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/why"
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/images/buildfile"
@@ -88,16 +87,13 @@ func (a *account) image(ctx context.Context, s plan.ImageStep) error {
 		}
 	}
 	a.fetched(func(path string) bool { return sources.Has(a.r.path(path)) })
-	bases, err := graph.BaseImages()
-	if err != nil {
-		return a.unread(err)
+	// The builder has looked them up, unless it got them elsewhere: then they are unknown in the record, too.
+	lookUp := a.record != nil && slices.ContainsFunc(a.record.Last.Inputs, func(in why.Input) bool { return in.Kind == why.Base })
+	bases, err := a.r.basesOf(ctx, s, lookUp)
+	for ref, digest := range bases {
+		a.Add(why.Base, ref, digest)
 	}
-	for _, b := range bases {
-		if err := a.base(ctx, b.Ref, b.Platform); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // unread returns the error for a Dockerfile that cannot be read, unless it could not be read before: another frontend may
@@ -109,22 +105,37 @@ func (a *account) unread(err error) error {
 	return nil
 }
 
-// base adds a base image. A base that the builder got elsewhere is unknown.
-func (a *account) base(ctx context.Context, ref string, platform v1.Platform) error {
-	if digest, ok := a.r.bench.Bases.Digest(ref, platform); ok {
-		a.Add(why.Base, ref, digest.String())
-		return nil
-	}
-	if a.record == nil || !slices.ContainsFunc(a.record.Last.Inputs, func(in why.Input) bool { return in.Kind == why.Base }) {
-		return nil
-	}
-	image, err := a.r.bench.Bases.Image(ctx, ref, platform)
+// basesOf returns the digests of the base images of an image, by their references in the Dockerfile: those that its
+// builder has looked up or, with lookUp, all. Those of a Dockerfile for another frontend are unknown.
+func (r *Release) basesOf(ctx context.Context, s plan.ImageStep, lookUp bool) (map[string]string, error) {
+	graph, err := assemble.New(assemble.Options{}).Graph(r.buildContext(s))
 	if err != nil {
-		return err
+		return nil, nil
 	}
-	digest, err := image.Digest()
-	a.Add(why.Base, ref, digest.String())
-	return err
+	bases, err := graph.BaseImages()
+	if err != nil {
+		return nil, nil
+	}
+	found, own := map[string]string{}, r.full.Names()
+	for _, b := range bases {
+		if ref, err := images.ParseReference(b.Ref); err == nil && own[images.Qualified(ref)] {
+			continue // another step makes it
+		}
+		if digest, ok := r.bench.Bases.Digest(b.Ref, b.Platform); ok {
+			found[b.Ref] = digest.String()
+		} else if lookUp {
+			image, err := r.bench.Bases.Image(ctx, b.Ref, b.Platform)
+			if err != nil {
+				return nil, err
+			}
+			digest, err := image.Digest()
+			if err != nil {
+				return nil, err
+			}
+			found[b.Ref] = digest.String()
+		}
+	}
+	return found, nil
 }
 
 func (a *account) release(name, value string) {

@@ -94,6 +94,8 @@ type Made struct {
 	Path string `json:"path,omitempty"`
 	// Subject is the path or tag of what an SBOM or a proof is about.
 	Subject string `json:"subject,omitempty"`
+	// Bases are the digests of the base images of an image, by their references in the Dockerfile, as far as they are known.
+	Bases map[string]string `json:"bases,omitempty"`
 	// Digest is the SHA-256 of a file, or of the manifest of an image.
 	Digest string `json:"digest"`
 	// Size is the size of a file, or of an image in a registry, in bytes.

@@ -50,7 +50,11 @@ func (r *Release) image(ctx context.Context, step plan.ImageStep) (v1.Image, err
 		if err != nil {
 			return nil, err
 		}
-		kept, err := r.keepImage(ctx, step, image)
+		bases, err := r.basesOf(ctx, step, false)
+		if err != nil {
+			return nil, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err)
+		}
+		kept, err := r.keepImage(ctx, step, image, bases)
 		if err == nil {
 			r.note(ctx, r.imageTarget(step), false)
 		}
@@ -58,8 +62,9 @@ func (r *Release) image(ctx context.Context, step plan.ImageStep) (v1.Image, err
 	})
 }
 
-// keepImage writes an image to dist/oci under its tag, and returns the image in dist/oci, which publish reads.
-func (r *Release) keepImage(ctx context.Context, step plan.ImageStep, image v1.Image) (v1.Image, error) {
+// keepImage writes an image to dist/oci under its tag, and returns the image in dist/oci, which publish reads. bases are
+// Made.Bases.
+func (r *Release) keepImage(ctx context.Context, step plan.ImageStep, image v1.Image, bases map[string]string) (v1.Image, error) {
 	// The base image may be for another build of Windows than the plan.
 	platform, err := images.ConfigPlatform(image)
 	if err == nil && !images.SamePlatform(platform, step.Platform.Platform) {
@@ -83,7 +88,7 @@ func (r *Release) keepImage(ctx context.Context, step plan.ImageStep, image v1.I
 	if err != nil {
 		return nil, err
 	}
-	r.report.add(Made{Kind: "image", Name: step.Image, Platform: step.Platform, Ref: step.Ref, Digest: d.Digest.String(), Size: size})
+	r.report.add(Made{Kind: "image", Name: step.Image, Platform: step.Platform, Ref: step.Ref, Bases: bases, Digest: d.Digest.String(), Size: size})
 	return r.layout.Image(d.Digest)
 }
 

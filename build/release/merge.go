@@ -327,7 +327,7 @@ func (r *Release) mergeImage(ctx context.Context, c mergeCopy, layout *store.Sto
 	if !ok {
 		return fmt.Errorf("merging %s of %s: the plan does not have the image", c.made.Ref, c.from.dir)
 	}
-	if _, err := r.keepImage(ctx, step, image); err != nil {
+	if _, err := r.keepImage(ctx, step, image, c.made.Bases); err != nil {
 		return fmt.Errorf("merging %s of %s: %w", c.made.Ref, c.from.dir, err)
 	}
 	return nil
