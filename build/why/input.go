@@ -1,6 +1,7 @@
 package why
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -65,7 +66,9 @@ func (in *Inputs) AddSettings(v any, without ...string) error {
 		return err
 	}
 	var members map[string]any
-	if err := json.Unmarshal(raw, &members); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber() // as it is written
+	if err := decoder.Decode(&members); err != nil {
 		return err
 	}
 	for name, value := range members {
