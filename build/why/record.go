@@ -75,7 +75,7 @@ func (r *Run) writeFiles(ctx context.Context, m Memory) error {
 	}
 	sum := sha256.Sum256(raw)
 	r.FilesKey = hex.EncodeToString(sum[:])
-	if _, ok := m.Record(ctx, filesKind, r.FilesKey); ok {
+	if r.hasFiles(ctx, m) {
 		return nil
 	}
 	return m.SetRecord(filesKind, r.FilesKey, raw)
@@ -95,18 +95,31 @@ func Note(ctx context.Context, m Memory, step string, run Run, made bool) error 
 	return record.write(ctx, m, step)
 }
 
-// NoteUpToDate records that a step was found up to date. It reports whether the step has a record.
+// NoteUpToDate records that a step was found up to date. It reports whether the step has a complete record.
 func NoteUpToDate(ctx context.Context, m Memory, step string) (bool, error) {
 	raw, ok := m.Record(ctx, stepKind, step)
 	var record Record
-	if !ok || json.Unmarshal(raw, &record) != nil {
+	if !ok || json.Unmarshal(raw, &record) != nil || !record.Last.hasFiles(ctx, m) {
 		return false, nil
 	}
-	if record.UpToDate {
+	lost := record.Before != nil && !record.Before.hasFiles(ctx, m)
+	if record.UpToDate && !lost {
 		return true, nil
+	}
+	if lost {
+		record.Before = nil
 	}
 	record.UpToDate = true
 	return true, set(m, step, &record)
+}
+
+// hasFiles reports whether the files of a run are stored, without parsing them.
+func (r *Run) hasFiles(ctx context.Context, m Memory) bool {
+	if r.FilesKey == "" {
+		return true
+	}
+	_, ok := m.Record(ctx, filesKind, r.FilesKey)
+	return ok
 }
 
 func (r *Record) write(ctx context.Context, m Memory, step string) error {
