@@ -29,6 +29,7 @@ sbom: {}
 provenance: {}
 expect: {}
 names: {}
+cache: {}
 `
 
 // TestExamplesAreAccepted loads a file with all examples of docs/configuration.md, and checks that the schema accepts
