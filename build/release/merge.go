@@ -32,10 +32,9 @@ type job struct {
 
 // Merge joins the dist folders of several jobs in dist, so that verify and publish find the same files as after a run
 // on one machine. The jobs must have the same inputs as this checkout. Several jobs may have made the same artifact if
-// its bytes are equal; its provenance may name different invocations. Merge makes indexes, lists of all images and checksums
-// anew. It
-// checks the reports before it writes anything, and reads each file once, to copy it and to compare its digest. Artifacts
-// of the release that are already in dist are kept.
+// its bytes are equal; its provenance may name different invocations. Merge makes indexes, lists of all images and
+// checksums anew. It checks the reports before it writes anything, and reads each file once, to copy it and to compare its
+// digest. Artifacts of the release that are already in dist are kept.
 func (r *Release) Merge(ctx context.Context, dirs []string) error {
 	lock, err := r.folder.Lock(ctx, true)
 	if err != nil {
