@@ -92,6 +92,10 @@ func TestDeltaForLayers(t *testing.T) {
 	if _, err := os.Stat(in("x")); err == nil {
 		t.Error("a command that failed has written its output")
 	}
+	imagetest.Push(t, image("arm:v1"), imagetest.Image(t, "linux/arm64", imagetest.Layer(t, imagetest.Files{"f": "x"})))
+	if _, _, stderr := run(t, env, "airgap", "diff", "--layers", in("next.tar.zst"), "-o", in("arm.delta"), "--from", "docker-image://"+image("arm:v1"), "--from", "docker-image://"+image("core:v1")); !strings.Contains(stderr, "arm:v1 has no image for a platform of the new archive (linux/amd64)") || strings.Contains(stderr, "core:v1 has no image") {
+		t.Errorf("an image for another platform: %s", stderr)
+	}
 	for _, dir := range []string{filepath.Join(in("cache"), "deltas"), in("")} {
 		if temp, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(temp) > 0 {
 			t.Errorf("%v, %v remain", temp, err)

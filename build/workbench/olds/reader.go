@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/delta"
 	"github.com/slipway-build/slipway/images/source"
 	"github.com/slipway-build/slipway/internal/usage"
+	"github.com/slipway-build/slipway/progress"
 )
 
 type takeFunc = func(layer delta.FileID, content io.Reader) error
@@ -35,6 +36,8 @@ type reader struct {
 	original  bool
 	// taken are the layers that were read, by SHA-256.
 	taken map[string]bool
+	// matched is the number of images for the platforms.
+	matched int
 	// failed are the reasons why images were not found, which matter if a layer is missing in the end.
 	failed []error
 }
@@ -184,12 +187,25 @@ func (r *reader) reference(ctx context.Context, w *workbench.Workbench, ref, nam
 		r.failed = append(r.failed, err)
 		return nil
 	}
+	before := r.matched
 	for _, found := range all {
 		if err := r.resolved(found, name); err != nil {
 			return fmt.Errorf("image %s: %w", ref, err)
 		}
 	}
+	if r.making() && r.matched == before {
+		progress.Warn(ctx, fmt.Sprintf("%s has no image for a platform of the new archive (%s), so the delta takes nothing from it", ref, r.platformNames()))
+	}
 	return nil
+}
+
+// platformNames lists the platforms for messages.
+func (r *reader) platformNames() string {
+	var names []string
+	for _, p := range r.platforms {
+		names = append(names, images.FormatPlatform(p))
+	}
+	return strings.Join(names, ", ")
 }
 
 func (r *reader) resolved(found *source.Resolved, name string) error {
@@ -241,6 +257,7 @@ func (r *reader) image(name string, image v1.Image) error {
 	if r.making() && !r.isFor(images.PlatformIn(config)) {
 		return nil
 	}
+	r.matched++
 	layers, err := image.Layers()
 	if err != nil {
 		return err
