@@ -11,6 +11,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/golden"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
@@ -18,6 +19,7 @@ import (
 // load writes the files of an archive below a folder, and loads the slipway.yaml in dir.
 func load(t *testing.T, files, dir string) *config.Config {
 	t.Helper()
+	imagetest.Program(t, "git")
 	root := t.TempDir()
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(root))
 	if err := os.Mkdir(filepath.Join(root, ".git"), 0o755); err != nil {

@@ -29,7 +29,6 @@ type writer struct {
 	known   map[string]bool // names that were offered in this run
 	touched []Entry
 	running bool
-	idle    bool // the goroutine waits, and nothing is pending
 	ending  bool // write what is pending, then wait
 	closed  bool
 	cancel  context.CancelFunc
