@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
@@ -17,6 +18,7 @@ func TestPipelinesAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
+	imagetest.Program(t, "git")
 	ci := func(wantStatus int, wantOut string, args ...string) {
 		t.Helper()
 		status, stdout, stderr := run(t, nil, append([]string{"ci", "--project", dir}, args...)...)
