@@ -106,7 +106,7 @@ func (a *argo) runTask(name string, template argoTemplate, arguments argoPorts) 
 
 var argoReference = regexp.MustCompile(`\{\{([^}]*)\}\}`)
 
-// attempt runs a pod. Its folder /work is a folder of the job.
+// attempt runs a pod. Its folder /release is a folder of the job.
 func (a *argo) attempt(name string, template argoTemplate, arguments argoPorts, attempt int) (*pipelineJob, int) {
 	a.t.Helper()
 	values := map[string]string{"workflow.parameters.repository": a.origin, "workflow.parameters.tag": releaseTag}
@@ -124,7 +124,7 @@ func (a *argo) attempt(name string, template argoTemplate, arguments argoPorts, 
 	}
 	j := a.job(name)
 	work := filepath.Join(filepath.Dir(j.home), "work")
-	inPod := func(path string) string { return strings.ReplaceAll(path, "/work/", filepath.ToSlash(work)+"/") }
+	inPod := func(path string) string { return strings.ReplaceAll(path, "/release/", filepath.ToSlash(work)+"/") }
 	if attempt > 0 {
 		testfile.Write(a.t, filepath.Join(j.failed, "x"), "")
 	}

@@ -202,7 +202,7 @@ func TestHalfARequest(t *testing.T) {
 		}
 	}
 	if err := Serve(t.Context(), airgaptest.NewStore(t), strings.NewReader("{]\n"), io.Discard, func() {}); err == nil {
-		t.Error("a request that is not JSON is no error")
+		t.Error("Serve accepted a request that is not JSON")
 	}
 }
 

@@ -61,8 +61,8 @@ type builder struct {
 	addresses []string
 }
 
-// next returns the address of the engine that is to have the next build, which is not except. It returns false if there
-// is no other.
+// next returns the address of the engine that gets the next build. It leaves out the addresses in except, and returns
+// false if all engines are among them.
 func (b *builder) next(ctx context.Context, except ...string) (address string, ok bool, err error) {
 	var all []string
 	for _, address := range b.addresses {
