@@ -143,16 +143,30 @@ func (c *Cache) Use(ctx context.Context, f *Found) {
 // Offer adds content that was made or fetched to the places that do not have it, in the background. open is called
 // several times, also after Offer has returned; if it fails, the content is not added. proven is that of Find.
 func (c *Cache) Offer(ctx context.Context, kind, key string, proven bool, open func() (io.ReadSeekCloser, error)) {
+	for _, w := range c.offer(kind, key, proven, open) {
+		w.begin(ctx)
+	}
+}
+
+// OfferLater is Offer for content that is not proven, where there is no context to warn with: it is added with what is
+// offered next, or by Flush.
+func (c *Cache) OfferLater(kind, key string, open func() (io.ReadSeekCloser, error)) {
+	c.offer(kind, key, false, open)
+}
+
+// offer queues content, and returns the writers that have something to do.
+func (c *Cache) offer(kind, key string, proven bool, open func() (io.ReadSeekCloser, error)) []*writer {
 	if c == nil || c.options.Signer == nil && (!proven || len(c.options.Trusted) > 0) {
-		return
+		return nil
 	}
 	name := nameOf(kind, key)
 	c.mu.Lock()
 	wrong := c.wrong[name]
 	c.mu.Unlock()
 	for _, w := range c.writers {
-		w.offer(ctx, offer{name: name, open: open, signer: c.options.Signer, again: wrong, counts: func(e Entry) bool { return c.counts(ctx, e) }})
+		w.offer(offer{name: name, open: open, signer: c.options.Signer, again: wrong, counts: c.counts})
 	}
+	return c.writers
 }
 
 // Flush waits until everything that was offered is in the places. Like every problem with a place, an error is only a

@@ -3,14 +3,20 @@ package cache
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // digit returns a digest of equal digits.
@@ -193,4 +199,64 @@ func TestADamagedSegmentIsLeftOut(t *testing.T) {
 	if err != nil || len(idx.newest()) != 1 || len(idx.broken) != 2 {
 		t.Errorf("%d entries, %d broken segments (%v)", len(idx.newest()), len(idx.broken), err)
 	}
+}
+
+// A fullPlace has no room.
+type fullPlace struct{ *fakePlace }
+
+func (fullPlace) AddSegment(context.Context, string, []byte, []Content, []Blob) error {
+	return errors.New("no space left")
+}
+
+// What is offered without a context is added by Flush, and a problem with it is a warning of Flush.
+func TestAProblemWithWhatWasOfferedLaterIsAWarning(t *testing.T) {
+	display := progress.New(progress.None, io.Discard, progress.Options{})
+	defer display.Close()
+	ctx := progress.With(t.Context(), display)
+	key := testKey(t)
+	for _, full := range []bool{false, true} {
+		fake := &fakePlace{segments: map[string][]byte{}, blobs: map[string][]byte{}}
+		var place Place = fake
+		if full {
+			place = fullPlace{fake}
+		}
+		c := New(Options{To: []Place{place}, Trusted: []*sign.PublicKey{key.PublicKey()}, Signer: func() (sign.Signer, error) { return key, nil }})
+		c.OfferLater("record", "key", func() (io.ReadSeekCloser, error) { return InMemory([]byte("value")), nil })
+		c.Flush(ctx)
+		c.Close()
+		if added := len(fake.segments) == 1; added == full {
+			t.Errorf("full=%v: added: %v", full, added)
+		}
+	}
+	if w := display.Warnings(); len(w) != 1 || !strings.Contains(w[0], "cannot be written, so nothing is added to it: no space left") {
+		t.Errorf("warnings %q", w)
+	}
+}
+
+// Small entries are written before they take much memory.
+func TestPacksDoNotFillTheMemory(t *testing.T) {
+	fake := &fakePlace{segments: map[string][]byte{}, blobs: map[string][]byte{}}
+	c := New(Options{To: []Place{fake}})
+	content := bytes.Repeat([]byte("x"), maxSmall)
+	for i := range 3 * batchMemory / maxSmall {
+		c.Offer(t.Context(), "frame", strconv.Itoa(i), true, func() (io.ReadSeekCloser, error) { return InMemory(content), nil })
+	}
+	c.Flush(t.Context())
+	c.Close()
+	if len(fake.segments) < 3 {
+		t.Errorf("%d segments, want one for each %d bytes", len(fake.segments), batchMemory)
+	}
+}
+
+func testKey(t *testing.T) *sign.PrivateKey {
+	t.Helper()
+	raw, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{1}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := sign.NewPrivateKey(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }

@@ -41,9 +41,9 @@ type writer struct {
 type offer struct {
 	name   string
 	open   func() (io.ReadSeekCloser, error)
-	signer func() (sign.Signer, error) // nil if the entry is not signed
-	again  bool                        // the entry that the place has is wrong
-	counts func(Entry) bool            // whether an entry of the place is used
+	signer func() (sign.Signer, error)       // nil if the entry is not signed
+	again  bool                              // the entry that the place has is wrong
+	counts func(context.Context, Entry) bool // whether an entry of the place is used
 }
 
 func newWriter(s *shelf) *writer {
@@ -52,7 +52,7 @@ func newWriter(s *shelf) *writer {
 	return w
 }
 
-func (w *writer) offer(ctx context.Context, o offer) {
+func (w *writer) offer(o offer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed || w.known[o.name] {
@@ -60,7 +60,7 @@ func (w *writer) offer(ctx context.Context, o offer) {
 	}
 	w.known[o.name] = true
 	w.queue = append(w.queue, o)
-	w.begin(ctx)
+	w.more.Broadcast()
 }
 
 // touch says that an entry of the place was used.
@@ -70,10 +70,11 @@ func (w *writer) touch(e Entry) {
 	w.touched = append(w.touched, e)
 }
 
-// begin starts the goroutine. Its context ends with Close.
+// begin starts the goroutine, which warns with the context, and ends with Close.
 func (w *writer) begin(ctx context.Context) {
-	if w.running {
-		w.more.Broadcast()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running || w.closed {
 		return
 	}
 	ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -149,14 +150,18 @@ func (w *writer) abandon() {
 // flush waits until all offers have been added.
 func (w *writer) flush(ctx context.Context) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed || !w.running && len(w.touched) == 0 {
+	idle := w.closed || !w.running && len(w.queue)+len(w.touched) == 0
+	w.ending = !idle
+	w.mu.Unlock()
+	if idle {
 		return
 	}
 	task := progress.Start(ctx, "add to the shared cache "+w.shelf.place.String())
 	defer task.Done(nil)
-	w.ending = true
 	w.begin(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.more.Broadcast()
 	stop := context.AfterFunc(ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -188,17 +193,20 @@ type batch struct {
 	pack    bytes.Buffer
 	packed  []int // indexes of the entries in pack
 	again   bool  // of one of them
-	size    int64 // of blobs
+	size    int64 // of blobs, in bytes
+	memory  int64 // of the packs among them
 	since   time.Time
 }
 
 const (
 	batchSize = 256 << 20 // bytes of blobs
-	batchAge  = time.Minute
+	// batchMemory limits the bytes of packs, which are in memory until the batch has been written.
+	batchMemory = 32 << 20
+	batchAge    = time.Minute
 )
 
 func (b *batch) full() bool {
-	return b.size >= batchSize || len(b.entries) >= segmentEntries || len(b.entries) > 0 && time.Since(b.since) > batchAge
+	return b.size >= batchSize || b.memory >= batchMemory || len(b.entries) >= segmentEntries || len(b.entries) > 0 && time.Since(b.since) > batchAge
 }
 
 // take adds an offer to the batch, unless the place has it. Content that cannot be read any more is left out: the
@@ -208,15 +216,11 @@ func (w *writer) take(ctx context.Context, o offer) error {
 	if idx == nil {
 		return errUnread
 	}
-	has := idx.of(o.name)
-	if !o.again && slices.ContainsFunc(has, o.counts) {
+	if !o.again && slices.ContainsFunc(idx.of(o.name), func(e Entry) bool { return o.counts(ctx, e) }) {
 		return nil
 	}
 	e, small, err := describe(o)
 	if err != nil {
-		return nil
-	}
-	if !o.again && slices.ContainsFunc(has, func(h Entry) bool { return h.Sum == e.Sum && o.counts(h) }) {
 		return nil
 	}
 	if o.signer != nil {
@@ -304,6 +308,7 @@ func (b *batch) seal() {
 		b.entries[i].Pack = &blob
 	}
 	b.blobs = append(b.blobs, Content{Blob: blob, Again: b.again, Open: func() (io.ReadSeekCloser, error) { return InMemory(content), nil }})
+	b.memory += blob.Size
 	b.pack.Reset()
 	b.packed, b.again = nil, false
 }

@@ -62,8 +62,11 @@ func (s *Folder) SetRecord(kind, key string, value []byte) error {
 	if s.ReadOnly {
 		return nil
 	}
-	s.shareRecord(kind, key, value)
-	return s.writeRecord(kind, key, value)
+	if err := s.writeRecord(kind, key, value); err != nil {
+		return err
+	}
+	s.shareRecord(kind, key)
+	return nil
 }
 
 func (s *Folder) writeRecord(kind, key string, value []byte) error {

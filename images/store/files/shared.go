@@ -127,12 +127,13 @@ func (s *Folder) sharedRecord(ctx context.Context, kind, key string) ([]byte, bo
 	}
 }
 
-// shareRecord offers a record to shared caches.
-func (s *Folder) shareRecord(kind, key string, value []byte) {
+// shareRecord offers a record to shared caches. It is read when it is sent.
+func (s *Folder) shareRecord(kind, key string) {
 	if !s.SharedRecords[kind] {
 		return
 	}
-	s.Shared.Offer(context.Background(), recordShare+kind, key, false, func() (io.ReadSeekCloser, error) {
-		return cache.InMemory(value), nil
+	s.Shared.OfferLater(recordShare+kind, key, func() (io.ReadSeekCloser, error) {
+		value, err := s.ReadRecord(kind, key)
+		return cache.InMemory(value), err
 	})
 }
