@@ -126,13 +126,18 @@ func (c *Cache) Reject(ctx context.Context, f *Found, err error) {
 	c.wrong[f.Name] = true
 }
 
-// Use notes that the content of the entry was used, so that Prune keeps it.
-func (c *Cache) Use(ctx context.Context, f *Found) {
-	if time.Since(time.Unix(f.Used, 0)) < day {
-		return
-	}
+// An Opener opens content from its first byte. A cache calls it several times, also after the method that it was given to
+// has returned. If it fails, the content is not added.
+type Opener = func() (io.ReadSeekCloser, error)
+
+// Use notes that the content of the entry was used, so that Prune keeps it, and adds it to the other places.
+func (c *Cache) Use(ctx context.Context, f *Found, open Opener) {
 	for _, w := range c.writers {
-		if w.shelf == f.shelf {
+		switch {
+		case w.shelf != f.shelf:
+			w.offer(offer{name: f.Name, open: open, blob: Blob{f.Sum, f.Size}, signature: f.Signature, counts: c.counts})
+			w.begin(ctx)
+		case time.Since(time.Unix(f.Used, 0)) > day:
 			e := f.Entry
 			e.Used = time.Now().Unix()
 			w.touch(e)
@@ -140,22 +145,27 @@ func (c *Cache) Use(ctx context.Context, f *Found) {
 	}
 }
 
-// Offer adds content that was made or fetched to the places that do not have it, in the background. open is called
-// several times, also after Offer has returned; if it fails, the content is not added. proven is that of Find.
-func (c *Cache) Offer(ctx context.Context, kind, key string, proven bool, open func() (io.ReadSeekCloser, error)) {
-	for _, w := range c.offer(kind, key, proven, open) {
+// Offer adds content that was made or fetched to the places that do not have it, in the background. proven is that of
+// Find.
+func (c *Cache) Offer(ctx context.Context, kind, key string, proven bool, open Opener) {
+	c.OfferBlob(ctx, kind, key, proven, Blob{}, open)
+}
+
+// OfferBlob is Offer for content whose digest and size are known, so that it need not be read for them.
+func (c *Cache) OfferBlob(ctx context.Context, kind, key string, proven bool, blob Blob, open Opener) {
+	for _, w := range c.offer(kind, key, proven, blob, open) {
 		w.begin(ctx)
 	}
 }
 
 // OfferLater is Offer for content that is not proven, where there is no context to warn with: it is added with what is
 // offered next, or by Flush.
-func (c *Cache) OfferLater(kind, key string, open func() (io.ReadSeekCloser, error)) {
-	c.offer(kind, key, false, open)
+func (c *Cache) OfferLater(kind, key string, open Opener) {
+	c.offer(kind, key, false, Blob{}, open)
 }
 
 // offer queues content, and returns the writers that have something to do.
-func (c *Cache) offer(kind, key string, proven bool, open func() (io.ReadSeekCloser, error)) []*writer {
+func (c *Cache) offer(kind, key string, proven bool, blob Blob, open Opener) []*writer {
 	if c == nil || c.options.Signer == nil && (!proven || len(c.options.Trusted) > 0) {
 		return nil
 	}
@@ -164,7 +174,7 @@ func (c *Cache) offer(kind, key string, proven bool, open func() (io.ReadSeekClo
 	wrong := c.wrong[name]
 	c.mu.Unlock()
 	for _, w := range c.writers {
-		w.offer(offer{name: name, open: open, signer: c.options.Signer, again: wrong, counts: c.counts})
+		w.offer(offer{name: name, open: open, blob: blob, signer: c.options.Signer, again: wrong, counts: c.counts})
 	}
 	return c.writers
 }

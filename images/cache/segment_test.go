@@ -95,11 +95,16 @@ func TestTheNewestEntryCounts(t *testing.T) {
 // A fakePlace has segments and blobs in memory.
 type fakePlace struct {
 	Place
+	name     string
 	segments map[string][]byte
 	blobs    map[string][]byte
 }
 
-func (f *fakePlace) String() string { return "fake" }
+func newFakePlace(name string) *fakePlace {
+	return &fakePlace{name: name, segments: map[string][]byte{}, blobs: map[string][]byte{}}
+}
+
+func (f *fakePlace) String() string { return f.name }
 
 func (f *fakePlace) Segments(context.Context) (names []string, err error) {
 	return sortedKeys(f.segments), nil
@@ -131,7 +136,7 @@ func (f *fakePlace) Open(_ context.Context, b Blob) (io.ReadCloser, error) {
 
 // A registry that does not delete keeps segments that others replace. They do not count, and are not replaced again.
 func TestAPlaceThatDeletesNothing(t *testing.T) {
-	place := &fakePlace{segments: map[string][]byte{}, blobs: map[string][]byte{}}
+	place := newFakePlace("fake")
 	for i := range manySegments + 2 {
 		c := New(Options{From: []Place{place}, To: []Place{place}})
 		c.Offer(t.Context(), "frame", string(rune('a'+i)), true, func() (io.ReadSeekCloser, error) { return InMemory([]byte{byte(i)}), nil })
@@ -149,7 +154,7 @@ func TestAPlaceThatDeletesNothing(t *testing.T) {
 
 // What was used is noted once a day, so that it is not pruned.
 func TestUseIsNoted(t *testing.T) {
-	place := &fakePlace{segments: map[string][]byte{}, blobs: map[string][]byte{}}
+	place := newFakePlace("fake")
 	long := time.Now().Add(-40 * day).Unix()
 	s := segment{Entries: []Entry{
 		{Name: nameOf("frame", "used"), Sum: digit("b"), Size: 3, Made: long, Used: long},
@@ -166,7 +171,7 @@ func TestUseIsNoted(t *testing.T) {
 		if !ok {
 			t.Fatal("it was not found")
 		}
-		c.Use(t.Context(), found)
+		c.Use(t.Context(), found, nil)
 		c.Flush(t.Context())
 		c.Close()
 	}
@@ -215,7 +220,7 @@ func TestAProblemWithWhatWasOfferedLaterIsAWarning(t *testing.T) {
 	ctx := progress.With(t.Context(), display)
 	key := testKey(t)
 	for _, full := range []bool{false, true} {
-		fake := &fakePlace{segments: map[string][]byte{}, blobs: map[string][]byte{}}
+		fake := newFakePlace("fake")
 		var place Place = fake
 		if full {
 			place = fullPlace{fake}
@@ -235,7 +240,7 @@ func TestAProblemWithWhatWasOfferedLaterIsAWarning(t *testing.T) {
 
 // Small entries are written before they take much memory.
 func TestPacksDoNotFillTheMemory(t *testing.T) {
-	fake := &fakePlace{segments: map[string][]byte{}, blobs: map[string][]byte{}}
+	fake := newFakePlace("fake")
 	c := New(Options{To: []Place{fake}})
 	content := bytes.Repeat([]byte("x"), maxSmall)
 	for i := range 3 * batchMemory / maxSmall {
@@ -259,4 +264,58 @@ func testKey(t *testing.T) *sign.PrivateKey {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// What was found in one place is added to the others, with its signature: that needs no private key.
+func TestWhatWasFoundIsAddedToOtherPlaces(t *testing.T) {
+	key := testKey(t)
+	trusted := []*sign.PublicKey{key.PublicKey()}
+	first, second := newFakePlace("first"), newFakePlace("second")
+	content := bytes.Repeat([]byte("x"), maxSmall+1)
+	open := func() (io.ReadSeekCloser, error) { return InMemory(content), nil }
+	c := New(Options{To: []Place{first}, Trusted: trusted, Signer: func() (sign.Signer, error) { return key, nil }})
+	c.Offer(t.Context(), "frame", "key", false, open)
+	c.Flush(t.Context())
+	c.Close()
+	c = New(Options{From: []Place{first}, To: []Place{first, second}, Trusted: trusted})
+	found, ok := c.Find(t.Context(), "frame", "key", false)
+	if !ok {
+		t.Fatal("the first place does not have it")
+	}
+	c.Use(t.Context(), found, open)
+	c.Flush(t.Context())
+	c.Close()
+	if len(first.segments) != 1 {
+		t.Errorf("the first place has %d segments, want 1", len(first.segments))
+	}
+	c = New(Options{From: []Place{second}, Trusted: trusted})
+	defer c.Close()
+	if found, ok = c.Find(t.Context(), "frame", "key", false); !ok {
+		t.Fatal("the second place does not have it")
+	}
+	var got bytes.Buffer
+	if err := found.CopyTo(t.Context(), &got); err != nil || !bytes.Equal(got.Bytes(), content) {
+		t.Errorf("it has %d bytes (%v)", got.Len(), err)
+	}
+}
+
+// Content whose digest is known is read only to be sent.
+func TestAKnownBlobIsReadOnce(t *testing.T) {
+	place := newFakePlace("place")
+	content := bytes.Repeat([]byte("x"), maxSmall+1)
+	opened := 0
+	c := New(Options{To: []Place{place}})
+	digest, size, err := v1.SHA256(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.OfferBlob(t.Context(), "content", digest.String(), true, Blob{digest, size}, func() (io.ReadSeekCloser, error) {
+		opened++
+		return InMemory(content), nil
+	})
+	c.Flush(t.Context())
+	c.Close()
+	if opened != 1 || !bytes.Equal(place.blobs[digest.Hex], content) {
+		t.Errorf("it was opened %d times, and has %d bytes", opened, len(place.blobs[digest.Hex]))
+	}
 }

@@ -39,11 +39,14 @@ type writer struct {
 
 // An offer is content to add.
 type offer struct {
-	name   string
-	open   func() (io.ReadSeekCloser, error)
-	signer func() (sign.Signer, error)       // nil if the entry is not signed
-	again  bool                              // the entry that the place has is wrong
-	counts func(context.Context, Entry) bool // whether an entry of the place is used
+	name string
+	open Opener
+	blob Blob // zero if the content must be read to know it
+	// signature is that of the entry, if another place has it. Otherwise signer signs it, unless that is nil.
+	signature []byte
+	signer    func() (sign.Signer, error)
+	again     bool                              // the entry that the place has is wrong
+	counts    func(context.Context, Entry) bool // whether an entry of the place is used
 }
 
 func newWriter(s *shelf) *writer {
@@ -223,7 +226,7 @@ func (w *writer) take(ctx context.Context, o offer) error {
 	if err != nil {
 		return nil
 	}
-	if o.signer != nil {
+	if e.Signature = o.signature; o.signature == nil && o.signer != nil {
 		if e.Signature, err = signature(ctx, o.signer, e); err != nil {
 			return err
 		}
@@ -253,32 +256,42 @@ var errUnread = errors.New("its index could not be read")
 
 // describe returns the entry of an offer, and its content if that is small.
 func describe(o offer) (Entry, []byte, error) {
+	now := time.Now().Unix()
+	e := Entry{Name: o.name, Sum: o.blob.Digest, Size: o.blob.Size, Made: now, Used: now}
+	if e.Size > maxContent {
+		return e, nil, errTooLarge
+	}
+	if e.Size > maxSmall {
+		return e, nil, nil
+	}
 	r, err := o.open()
 	if err != nil {
-		return Entry{}, nil, err
+		return e, nil, err
 	}
 	defer r.Close()
 	sum := sha256.New()
 	var head bytes.Buffer
-	n, err := io.Copy(io.MultiWriter(sum, &head), io.LimitReader(r, maxSmall+1))
-	if err == nil && n > maxSmall {
-		var rest int64
-		rest, err = io.Copy(sum, io.LimitReader(r, maxContent-n+1))
-		n += rest
+	if e.Size, err = io.Copy(io.MultiWriter(sum, &head), io.LimitReader(r, maxSmall+1)); err != nil {
+		return e, nil, err
 	}
-	if err != nil {
-		return Entry{}, nil, err
+	small := e.Size <= maxSmall
+	if !small {
+		rest, err := io.Copy(sum, io.LimitReader(r, maxContent))
+		if err != nil {
+			return e, nil, err
+		}
+		if e.Size += rest; e.Size > maxContent {
+			return e, nil, errTooLarge
+		}
 	}
-	if n > maxContent {
-		return Entry{}, nil, fmt.Errorf("it has more than %d bytes", int64(maxContent))
-	}
-	now := time.Now().Unix()
-	e := Entry{Name: o.name, Size: n, Made: now, Used: now, Sum: v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}}
-	if n > maxSmall {
+	e.Sum = v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}
+	if !small {
 		return e, nil, nil
 	}
 	return e, append([]byte{}, head.Bytes()...), nil
 }
+
+var errTooLarge = fmt.Errorf("it has more than %d bytes", int64(maxContent))
 
 func signature(ctx context.Context, signer func() (sign.Signer, error), e Entry) ([]byte, error) {
 	key, err := signer()

@@ -54,7 +54,7 @@ type Store interface {
 	Resume(ctx context.Context, want v1.Descriptor) (*store.Partial, error)
 	ReadBlob(blob v1.Hash, limit int64) ([]byte, error)
 	FetchBlob(ctx context.Context, want v1.Descriptor) bool
-	ShareBlob(ctx context.Context, digest v1.Hash)
+	ShareBlob(ctx context.Context, d v1.Descriptor)
 
 	Image(manifest v1.Hash) (v1.Image, error)
 	Index(manifest v1.Hash) (v1.ImageIndex, error)

@@ -31,7 +31,7 @@ func (c *Client) fetch(ctx context.Context, from *Manifest, d v1.Descriptor, b *
 		}
 		err := c.fetchFromAny(ctx, from, d, b)
 		if err == nil {
-			c.store.ShareBlob(ctx, d.Digest)
+			c.store.ShareBlob(ctx, d)
 		}
 		return err
 	})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/slipway-build/slipway/images/cache"
 	"github.com/slipway-build/slipway/images/store/files"
 
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -47,7 +48,7 @@ func (s *Store) Layer(ctx context.Context, key string, compression images.Compre
 		if err != nil {
 			return BlobInfo{}, err
 		}
-		s.files.Share(ctx, sharedLayer, key, true, s.Path(info.Digest))
+		s.files.Share(ctx, sharedLayer, key, true, s.Path(info.Digest), cache.Blob{Digest: info.Digest, Size: info.Size})
 		return info, files.Remember(s.files, layerKind, key, info)
 	})
 	if err != nil {

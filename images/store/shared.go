@@ -75,8 +75,8 @@ func (s *Store) keepBlob(ctx context.Context, f *Fetched, want v1.Descriptor) er
 }
 
 // ShareBlob offers a blob to shared caches.
-func (s *Store) ShareBlob(ctx context.Context, digest v1.Hash) {
-	s.files.Share(ctx, sharedBlob, digest.String(), true, s.Path(digest))
+func (s *Store) ShareBlob(ctx context.Context, d v1.Descriptor) {
+	s.files.Share(ctx, sharedBlob, d.Digest.String(), true, s.Path(d.Digest), cache.Blob{Digest: d.Digest, Size: d.Size})
 }
 
 // fetchLayer takes the layer for a key from a shared cache. The tar that write writes must be its content.

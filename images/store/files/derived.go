@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/slipway-build/slipway/images/cache"
 	"github.com/slipway-build/slipway/internal/parallel"
 
 	"github.com/cespare/xxhash/v2"
@@ -86,7 +87,7 @@ func (s *Folder) derivedFile(ctx context.Context, kind, key string, proven bool,
 			return nil, fmt.Errorf("writing %s: %w", path, err)
 		}
 		made := &File{s, path, Mark{info.Size(), sum.Sum64()}}
-		s.Share(ctx, kind, key, proven, path)
+		s.Share(ctx, kind, key, proven, path, cache.Blob{})
 		return made, Remember(s, derivedKind, rel, made.mark)
 	})
 }

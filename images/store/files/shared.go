@@ -35,29 +35,42 @@ func (s *Folder) Fetch(ctx context.Context, kind, key string, proven bool) (*Fet
 		if !ok {
 			return nil, false
 		}
-		f, err := s.fetch(ctx, found)
+		f, ours, err := s.fetch(ctx, found)
 		if err == nil {
 			f.kind, f.key = kind, key
 			return f, true
 		}
-		if ctx.Err() != nil {
-			return nil, false
+		if ours || ctx.Err() != nil {
+			return nil, false // making or fetching it fails for the same reason, and says so
 		}
 		s.Shared.Reject(ctx, found, err)
 	}
 }
 
-func (s *Folder) fetch(ctx context.Context, found *cache.Found) (*Fetched, error) {
+// fetch copies an entry to a temporary file. ours means that an error is about that file, and not about the cache.
+func (s *Folder) fetch(ctx context.Context, found *cache.Found) (fetched *Fetched, ours bool, err error) {
 	f, err := s.Temp()
 	if err != nil {
-		return nil, err
+		return nil, true, err
 	}
-	sum := xxhash.New()
-	if err := found.CopyTo(ctx, io.MultiWriter(f, sum)); err != nil {
+	sum, out := xxhash.New(), &localWriter{file: f}
+	if err := found.CopyTo(ctx, io.MultiWriter(out, sum)); err != nil {
 		Discard(f)
-		return nil, err
+		return nil, out.failed, err
 	}
-	return &Fetched{folder: s, found: found, file: f, mark: Mark{found.Size, sum.Sum64()}}, nil
+	return &Fetched{folder: s, found: found, file: f, mark: Mark{found.Size, sum.Sum64()}}, false, nil
+}
+
+// A localWriter writes to a file, and remembers whether that failed.
+type localWriter struct {
+	file   *os.File
+	failed bool
+}
+
+func (l *localWriter) Write(p []byte) (int, error) {
+	n, err := l.file.Write(p)
+	l.failed = l.failed || err != nil
+	return n, err
 }
 
 // Open opens the file.
@@ -92,13 +105,17 @@ func (f *Fetched) KeepBlob(ctx context.Context, path string) error {
 	if err := f.folder.Commit(f.file, path, Unsynced); err != nil {
 		return err
 	}
-	f.folder.Shared.Use(ctx, f.found)
+	f.folder.Shared.Use(ctx, f.found, opener(path))
 	return nil
 }
 
-// Share offers a file to shared caches.
-func (s *Folder) Share(ctx context.Context, kind, key string, proven bool, path string) {
-	s.Shared.Offer(ctx, kind, key, proven, func() (io.ReadSeekCloser, error) { return regular.Open(path) })
+// Share offers a file to shared caches. blob is its digest and its size, or zero if they are not known.
+func (s *Folder) Share(ctx context.Context, kind, key string, proven bool, path string, blob cache.Blob) {
+	s.Shared.OfferBlob(ctx, kind, key, proven, blob, opener(path))
+}
+
+func opener(path string) cache.Opener {
+	return func() (io.ReadSeekCloser, error) { return regular.Open(path) }
 }
 
 // recordShare is the beginning of the kinds of records in shared caches.
@@ -117,8 +134,11 @@ func (s *Folder) sharedRecord(ctx context.Context, kind, key string) ([]byte, bo
 		var value bytes.Buffer
 		err := found.CopyTo(ctx, &value)
 		if err == nil {
-			s.Shared.Use(ctx, found)
-			return value.Bytes(), s.writeRecord(kind, key, value.Bytes()) == nil
+			if s.writeRecord(kind, key, value.Bytes()) != nil {
+				return nil, false
+			}
+			s.Shared.Use(ctx, found, s.recordOpener(kind, key))
+			return value.Bytes(), true
 		}
 		if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 			return nil, false
@@ -132,8 +152,12 @@ func (s *Folder) shareRecord(kind, key string) {
 	if !s.SharedRecords[kind] {
 		return
 	}
-	s.Shared.OfferLater(recordShare+kind, key, func() (io.ReadSeekCloser, error) {
+	s.Shared.OfferLater(recordShare+kind, key, s.recordOpener(kind, key))
+}
+
+func (s *Folder) recordOpener(kind, key string) cache.Opener {
+	return func() (io.ReadSeekCloser, error) {
 		value, err := s.ReadRecord(kind, key)
 		return cache.InMemory(value), err
-	})
+	}
 }
