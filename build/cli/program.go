@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-build/slipway/build/settings"
 	"github.com/slipway-build/slipway/build/traces"
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/build/workbench/caches"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -120,6 +121,9 @@ without a project. Environment: ` + settings.Environment,
 	flags.StringVar(&p.settings.Project, "project", p.settings.Project, "folder of the project, whose slipway.yaml is used (environment SLIPWAY_PROJECT; default: this folder or the nearest one above that has one)")
 	root.PersistentPreRunE = func(c *cobra.Command, words []string) error {
 		p.useOlds(c)
+		if c.Flags().Lookup("cache-key") == nil {
+			p.settings.Shared = caches.Shared{} // the command makes nothing to share, and needs none of the keys
+		}
 		return errors.Join(p.readFlags(), projectFlag(c), emptyFlags(c), p.checkOffline(c, words))
 	}
 	root.AddCommand(p.projectCommands()...)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/build/compare"
+	"github.com/slipway-build/slipway/build/workbench/caches"
 	"github.com/slipway-build/slipway/internal/process"
 )
 
@@ -33,6 +34,8 @@ func environment(environ []string, temp, cache string) []string {
 		// Values above the number of processors change the order of steps, and do not slow the build down.
 		"GOMAXPROCS": strconv.Itoa(runtime.NumCPU() + 1), "JOBS": strconv.Itoa(runtime.NumCPU() + 3),
 		"PROGRESS": "none", "SLIPWAY_PROJECT": "", "SLIPWAY_CACHE": cache,
+		// What other machines have made proves nothing.
+		"SLIPWAY_CACHE_FROM": caches.None, "SLIPWAY_CACHE_TO": caches.None, "GOCACHEPROG": "",
 	}
 	if runtime.GOOS == "windows" {
 		changed["COMPUTERNAME"] = otherHost

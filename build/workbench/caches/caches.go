@@ -27,6 +27,7 @@ type Shared struct {
 // Places are places of a shared cache, spelled as for docker buildx build: type=registry,ref=REPOSITORY,
 // type=s3,bucket=NAME,… or type=local with src=DIR or dest=DIR.
 type Places struct {
+	// Texts are the places. None alone means that there are none, whatever slipway.yaml says.
 	Texts []string
 	// Dir is the folder of relative paths in them; empty means the current one.
 	Dir string
@@ -42,6 +43,9 @@ type Surroundings struct {
 	Offline bool
 }
 
+// None is the text of no place.
+const None = "none"
+
 // Open returns the cache, or nil if there are no places. It sends no request.
 func (s Shared) Open(o Surroundings) (*cache.Cache, error) {
 	if o.Getenv == nil {
@@ -49,13 +53,15 @@ func (s Shared) Open(o Surroundings) (*cache.Cache, error) {
 	}
 	from, fromErr := s.From.open(o)
 	to, toErr := s.To.open(o)
-	options := cache.Options{From: from, To: to}
-	keysErr := s.keys(&options, o.Getenv)
-	if err := errors.Join(fromErr, toErr, keysErr); err != nil {
+	if err := errors.Join(fromErr, toErr); err != nil {
 		return nil, usage.Wrap(err)
 	}
 	if len(from)+len(to) == 0 {
 		return nil, nil
+	}
+	options := cache.Options{From: from, To: to}
+	if err := s.keys(&options, o.Getenv); err != nil {
+		return nil, usage.Wrap(err)
 	}
 	return cache.New(options), nil
 }
@@ -79,6 +85,9 @@ func (s Shared) keys(options *cache.Options, getenv func(string) (string, bool))
 }
 
 func (c Places) open(o Surroundings) ([]cache.Place, error) {
+	if len(c.Texts) == 1 && c.Texts[0] == None {
+		return nil, nil
+	}
 	var (
 		all  []cache.Place
 		errs []error
