@@ -104,8 +104,8 @@ func (b *builder) Assemble(ctx context.Context, build images.BuildContext) (v1.I
 	}
 }
 
-// take returns the address of the engine that is to have the next build, and counts the build. It returns false if there
-// is none but except.
+// take returns the address of the engine that gets the next build, and counts the build. It leaves out the addresses in
+// except, and returns false if there are no others.
 func (f *Fleet) take(addresses []string, except ...string) (string, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -127,7 +127,9 @@ func (f *Fleet) done(address string, lost bool) {
 	defer f.mu.Unlock()
 	l := f.load(address)
 	l.builds--
-	if l.losses++; !lost {
+	if lost {
+		l.losses++
+	} else {
 		l.losses = 0
 	}
 }
