@@ -12,6 +12,8 @@ import (
 // A Task is one piece of running work. All its methods may be called from several goroutines.
 type Task struct {
 	Name string
+	// Steps are the names of the steps to which the task belongs; see Within. They must not be changed.
+	Steps []string
 
 	total, done atomic.Int64
 	cached      atomic.Bool
@@ -38,10 +40,33 @@ func With(ctx context.Context, sink Sink) context.Context {
 	return context.WithValue(ctx, sinkKey{}, sink)
 }
 
+// SinkOf returns the sink of a context, or one that ignores all events.
+func SinkOf(ctx context.Context) Sink {
+	if sink, ok := ctx.Value(sinkKey{}).(Sink); ok {
+		return sink
+	}
+	return silent{}
+}
+
+type silent struct{}
+
+func (silent) Started(*Task)         {}
+func (silent) Line(*Task, string)    {}
+func (silent) Warning(string)        {}
+func (silent) Finished(*Task, error) {}
+
+type stepKey struct{}
+
+// Within returns a context whose tasks belong to steps of a plan, such as "binary slipway@linux/amd64".
+func Within(ctx context.Context, steps ...string) context.Context {
+	return context.WithValue(ctx, stepKey{}, steps)
+}
+
 // Start starts a task, such as "compile slipway linux/amd64". The caller must call Done.
 func Start(ctx context.Context, name string) *Task {
 	sink, _ := ctx.Value(sinkKey{}).(Sink)
-	t := &Task{Name: redact.Text(name), sink: sink}
+	steps, _ := ctx.Value(stepKey{}).([]string)
+	t := &Task{Name: redact.Text(name), Steps: steps, sink: sink}
 	if sink != nil {
 		sink.Started(t)
 	}

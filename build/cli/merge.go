@@ -33,8 +33,10 @@ file that is not in it are errors. All are reported together.`,
 				return err
 			}
 			defer b.Close()
-			err = p.watched(c, func(ctx context.Context) error { return b.Merge(ctx, dirs) })
 			merge := plan.Selection{Verb: "merge"}
+			err = p.watched(c, func(ctx context.Context) error {
+				return b.Recorded(ctx, c.CommandPath(), merge, func(ctx context.Context) error { return b.Merge(ctx, dirs) })
+			})
 			p.job.Result = b.Result(merge)
 			switch {
 			case err != nil:
@@ -46,6 +48,7 @@ file that is not in it are errors. All are reported together.`,
 		},
 	}
 	p.projectFlags(c)
+	p.recordFlag(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
 }

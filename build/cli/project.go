@@ -50,6 +50,12 @@ func (p *Program) projectFlags(c *cobra.Command) {
 	c.Flags().StringVar(&p.settings.Dist, "out", "", "output folder (default: dist beside slipway.yaml)")
 }
 
+// recordFlag adds the flag of commands whose runs are recorded.
+func (p *Program) recordFlag(c *cobra.Command) {
+	c.Flags().StringVar(&p.settings.Record, "record", p.settings.Record, "file for a record of the run, for slipway report: what was done, when, where and why (environment SLIPWAY_RECORD)")
+	mustHaveValue(c, "record")
+}
+
 // projectFlag returns an error if --project is given to a command that does not read the slipway.yaml of a project, or
 // together with --config.
 func projectFlag(c *cobra.Command) error {
@@ -112,6 +118,7 @@ func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Comm
 func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Command {
 	c := &cobra.Command{Use: verb, Short: short, Args: cobra.NoArgs, Example: examples(lines...)}
 	p.projectFlags(c)
+	p.recordFlag(c)
 	c.Flags().BoolVar(&p.settings.DryRun, "dry-run", false, "print what would be done, and do nothing")
 	if verb == "build" {
 		c.Flags().BoolVar(&p.settings.NoCache, "no-cache", false, "rebuild images without using the cache")
@@ -151,7 +158,9 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		case p.settings.DryRun:
 			return p.dryRun(c, b, selection)
 		}
-		err = p.watched(c, func(ctx context.Context) error { return b.Run(ctx, selection) })
+		err = p.watched(c, func(ctx context.Context) error {
+			return b.Recorded(ctx, c.CommandPath(), selection, func(ctx context.Context) error { return b.Run(ctx, selection) })
+		})
 		p.job.Result = b.Result(selection)
 		switch {
 		case err != nil:

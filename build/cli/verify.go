@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/build/rebuild"
 	"github.com/slipway-build/slipway/build/release"
@@ -61,6 +62,7 @@ the statement.`,
 		RunE: func(c *cobra.Command, _ []string) error { return p.verify(c, f) },
 	}
 	p.projectFlags(c)
+	p.recordFlag(c)
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print as JSON")
 	c.Flags().BoolVar(&f.rebuild, "rebuild", false, "build the release again, and compare every digest")
 	c.Flags().BoolVar(&p.settings.Locked, "locked", p.settings.Locked, "with --rebuild, take the digests of slipway.lock instead of what tags refer to (environment SLIPWAY_LOCKED)")
@@ -107,17 +109,19 @@ func (p *Program) verify(c *cobra.Command, f verifyFlags) error {
 		}
 	}
 	err = p.watched(c, func(ctx context.Context) error {
-		if checks {
-			if err := b.Verify(ctx); err != nil {
+		return b.Recorded(ctx, c.CommandPath(), plan.Selection{Verb: "verify"}, func(ctx context.Context) error {
+			if checks {
+				if err := b.Verify(ctx); err != nil {
+					return err
+				}
+			}
+			if compares {
+				var err error
+				compared, err = rebuild.Verify(ctx, request)
 				return err
 			}
-		}
-		if compares {
-			var err error
-			compared, err = rebuild.Verify(ctx, request)
-			return err
-		}
-		return nil
+			return nil
+		})
 	})
 	var differences []error
 	for _, comparison := range compared {

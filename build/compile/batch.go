@@ -1,12 +1,14 @@
 package compile
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A batch is a list of jobs for a single go build. They differ only in their package and in the
@@ -20,6 +22,15 @@ func (b batch) title() string {
 		names[i] = j.Name
 	}
 	return fmt.Sprintf("compile %s %s", strings.Join(names, ", "), images.FormatPlatform(b[0].Platform))
+}
+
+// within returns a context whose tasks belong to the steps of the batch.
+func (b batch) within(ctx context.Context) context.Context {
+	steps := make([]string, len(b))
+	for i, j := range b {
+		steps[i] = j.Step
+	}
+	return progress.Within(ctx, steps...)
 }
 
 // batches groups jobs into as few go builds as possible, in the order of their first jobs. A build

@@ -62,6 +62,8 @@ type Target struct {
 	// Prebuilt is the path of a binary that was made elsewhere. With it, only Name, Platform, Assert and Output are
 	// used. At is the position of the key in slipway.yaml, as file:line:column.
 	Prebuilt, At string
+	// Step is the name of the step of the plan, for progress.Within.
+	Step string
 }
 
 // String returns the target's name in the plan and in messages: slipway linux/amd64.
@@ -139,7 +141,7 @@ func (c *Compiler) compile(ctx context.Context, targets []Target) ([]Result, err
 		}
 	}
 	for _, b := range batches(upToDate(jobs, results)) {
-		task := progress.Start(ctx, b.title())
+		task := progress.Start(b.within(ctx), b.title())
 		task.SetCached()
 		task.Done(nil)
 	}

@@ -52,7 +52,7 @@ func (c *Compiler) Build(ctx context.Context, targets []Target) ([]Result, error
 // adopt makes the output of a target from its prebuilt binary. It checks the binary like a compiled one: its platform,
 // and the assertions. An output with the same content is kept.
 func adopt(ctx context.Context, t Target) (_ Result, err error) {
-	task := progress.Start(ctx, "adopt "+t.String())
+	task := progress.Start(progress.Within(ctx, t.Step), "adopt "+t.String())
 	defer func() { task.Done(err) }()
 	j := &job{Target: t}
 	for _, a := range t.Assert {

@@ -31,7 +31,7 @@ const temporary = ".slipway-compile-"
 // binaries fails in go, each is tried separately, so that the valid ones are built and each error
 // belongs to its target. Packages that were compiled the first time are not compiled again.
 func (c *Compiler) run(ctx context.Context, tool goTool, memory *memory, b batch, results []Result, errs []error) {
-	task := progress.Start(ctx, b.title())
+	task := progress.Start(b.within(ctx), b.title())
 	err := c.attempt(ctx, tool, memory, b, task, results, errs)
 	if err != nil && len(b) > 1 && ctx.Err() == nil {
 		for _, j := range b {

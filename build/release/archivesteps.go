@@ -22,6 +22,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	attest "github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // packageAirgap writes the archives of all lists. It finds all images first, and reports all missing ones before it
@@ -124,6 +125,7 @@ func (r *Release) Preflight(ctx context.Context) (*workbench.Preflight, error) {
 
 // archiveImages finds the images of an archive. Layers are downloaded when the archive is written.
 func (r *Release) archiveImages(ctx context.Context, step plan.ArchiveStep, pulled *parallel.Memo[pack.Image]) ([]pack.Image, error) {
+	ctx = progress.Within(ctx, r.archiveTarget(step, nil).stepName())
 	out := make([]pack.Image, len(step.Images))
 	err := parallel.Each(ctx, len(step.Images), r.options.Transfers(), func(i int) error {
 		planned := step.Images[i]
@@ -157,6 +159,7 @@ func (r *Release) archiveImages(ctx context.Context, step plan.ArchiveStep, pull
 
 // archive writes an archive in all its formats, and its text list.
 func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []pack.Image) error {
+	ctx = progress.Within(ctx, r.archiveTarget(step, nil).stepName())
 	key, err := r.archiveKey(ctx, step, content)
 	if err != nil {
 		return err

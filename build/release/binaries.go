@@ -48,7 +48,7 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 		targets := make([]compile.Target, len(steps))
 		for i, s := range steps {
 			targets[i] = compile.Target{
-				Name: s.Name, Package: s.Package, Dir: r.path(s.Module), Platform: s.Platform.Platform,
+				Step: r.binaryTarget(s).stepName(), Name: s.Name, Package: s.Package, Dir: r.path(s.Module), Platform: s.Platform.Platform,
 				Tags: s.Tags, Ldflags: s.Ldflags, Flags: s.Flags, Env: s.Env, Assert: s.Assert, Output: r.path(s.Output),
 			}
 			if s.Prebuilt != "" {

@@ -20,6 +20,7 @@ import (
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/internal/glob"
 	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // packageBundles copies released binaries to dist/artifacts, and writes bundles.
@@ -51,6 +52,7 @@ func (r *Release) releaseBinary(ctx context.Context, binary builtBinary) error {
 
 // bundle writes a bundle in all its formats.
 func (r *Release) bundle(ctx context.Context, step plan.BundleStep) error {
+	ctx = progress.Within(ctx, r.bundleTarget(step).stepName())
 	var (
 		files []bundle.File
 		errs  []error

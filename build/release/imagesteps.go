@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/internal/glob"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // buildImages makes the images and indexes of the plan, and the binaries and artifacts that they contain.
@@ -46,6 +47,7 @@ func (r *Release) buildImages(ctx context.Context) error {
 // image makes one image in dist/oci, under its tag.
 func (r *Release) image(ctx context.Context, step plan.ImageStep) (v1.Image, error) {
 	return r.images.Do(ctx, step.Ref, func() (v1.Image, error) {
+		ctx := progress.Within(ctx, r.imageTarget(step).stepName())
 		image, err := r.assemble(ctx, step)
 		if err != nil {
 			return nil, err

@@ -53,6 +53,8 @@ type Options struct {
 	// Signatures, unless it is empty, is a folder with signatures of archives; see KeepSignatures. A signed release is then
 	// made without its key: archives get the signatures in the folder, and nothing else gets any.
 	Signatures string
+	// Record is the path of a file to which Recorded writes the record of the run, or empty.
+	Record string
 	// Snapshot lets publish send a version without a git tag, and a checkout with changes.
 	Snapshot bool
 }
@@ -83,6 +85,7 @@ type Release struct {
 	lock      *lock.File                 // nil if tags are not locked
 	sums      parallel.Memo[v1.Hash]     // of files that verify has read, by location
 	stamps    sync.Map                   // of artifacts that an earlier run has made, by path: string
+	steps     sync.Map                   // that this process has made or found up to date, by name: record.Step
 	report    report
 	published report
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/record"
 	"github.com/slipway-build/slipway/build/why"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/pack"
@@ -47,6 +48,9 @@ func (t target) String() string {
 	return plan.Target{Name: t.name, Platform: t.platform.Platform}.String()
 }
 
+// stepName returns the name of the target in records and contexts of tasks.
+func (t target) stepName() string { return record.Step{Kind: t.kind, Target: t.String()}.Name() }
+
 // step identifies the target in the cache. The revision of a version of Windows is an input.
 func (r *Release) step(t target) string {
 	platform := t.platform.Platform
@@ -73,6 +77,11 @@ func (r *Release) present(ctx context.Context, t target, record *why.Record) (wh
 // note records that this run has made a target, or has found it up to date. The record only explains, so a failure does
 // not fail the run: why then says that no run is recorded.
 func (r *Release) note(ctx context.Context, t target, upToDate bool) {
+	state := record.Step{Kind: t.kind, Target: t.String(), State: record.Made}
+	if upToDate {
+		state.State = record.UpToDate
+	}
+	defer func() { r.steps.Store(state.Name(), state) }()
 	if upToDate {
 		if known, err := why.NoteUpToDate(ctx, r.bench.Cache, r.step(t)); known || err != nil {
 			return
@@ -84,10 +93,16 @@ func (r *Release) note(ctx context.Context, t target, upToDate bool) {
 	}
 	if t.kind == "image" {
 		// It is put together in every run, of layers that may be up to date.
-		record := why.Recall(ctx, r.bench.Cache, r.step(t))
-		upToDate = record != nil && len(why.Explain("", "", record, run).Changes) == 0
+		earlier := why.Recall(ctx, r.bench.Cache, r.step(t))
+		upToDate = earlier != nil && len(why.Explain("", "", earlier, run).Changes) == 0
 	}
-	_ = why.Note(ctx, r.bench.Cache, r.step(t), run, !upToDate)
+	noted, err := why.Note(ctx, r.bench.Cache, r.step(t), run, !upToDate)
+	switch {
+	case upToDate:
+		state.State = record.UpToDate
+	case err == nil:
+		state.First, state.Reasons = noted.Before == nil, noted.Reasons()
+	}
 }
 
 // Why explains the steps of the plan that the targets name; without targets, all.

@@ -114,7 +114,9 @@ func run(ctx context.Context, verb string, only ...string) error {
 		if err != nil {
 			return err
 		}
-		err = watched(ctx, job, func(ctx context.Context) error { return b.Run(ctx, selection) })
+		err = watched(ctx, job, func(ctx context.Context) error {
+			return b.Recorded(ctx, "mage "+verb, selection, func(ctx context.Context) error { return b.Run(ctx, selection) })
+		})
 		job.Result = b.Result(selection)
 		if err != nil {
 			return err

@@ -118,7 +118,10 @@ func Verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := watched(ctx, job, b.Verify); err != nil {
+		err = watched(ctx, job, func(ctx context.Context) error {
+			return b.Recorded(ctx, "mage verify", plan.Selection{Verb: "verify"}, b.Verify)
+		})
+		if err != nil {
 			return err
 		}
 		fmt.Println("verified")

@@ -40,9 +40,7 @@ func Explain(step, target string, record *Record, now Run) Answer {
 	if record.UpToDate {
 		a.Last = LastUpToDate
 	}
-	if a.First = record.Before == nil; !a.First {
-		a.Made = differences(record.Before.All(), record.Last.All())
-	}
+	a.First, a.Made = record.Before == nil, record.Reasons()
 	a.Changes = append(differences(record.Last.All(), now.All()), differences(record.Last.Outputs, now.Outputs)...)
 	a.Again = len(a.Changes) > 0
 	return a

@@ -81,8 +81,8 @@ func (r *Run) writeFiles(ctx context.Context, m Memory) error {
 	return m.SetRecord(filesKind, r.FilesKey, raw)
 }
 
-// Note records a run of a step. made is false if the step was found up to date.
-func Note(ctx context.Context, m Memory, step string, run Run, made bool) error {
+// Note records a run of a step, and returns the record. made is false if the step was found up to date.
+func Note(ctx context.Context, m Memory, step string, run Run, made bool) (*Record, error) {
 	record := Recall(ctx, m, step)
 	switch {
 	case record == nil:
@@ -92,7 +92,15 @@ func Note(ctx context.Context, m Memory, step string, run Run, made bool) error 
 	default:
 		record.Last, record.UpToDate = run, true
 	}
-	return record.write(ctx, m, step)
+	return record, record.write(ctx, m, step)
+}
+
+// Reasons returns the changes for which the step was last made again.
+func (r *Record) Reasons() []Change {
+	if r.Before == nil {
+		return []Change{}
+	}
+	return differences(r.Before.All(), r.Last.All())
 }
 
 // NoteUpToDate records that a step was found up to date. It reports whether the step has a complete record.
