@@ -26,6 +26,7 @@ func (p *Program) projectCommands() []*cobra.Command {
 	return []*cobra.Command{
 		p.planCommand(),
 		p.whyCommand(),
+		p.reportCommand(),
 		p.checkCommand(),
 		p.lockCommand(),
 		p.verbCommand("build", "Compile the binaries and build the images into dist/oci",

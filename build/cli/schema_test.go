@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/build/report"
 	"github.com/slipway-build/slipway/build/why"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/build/workbench/signatures"
@@ -38,6 +39,7 @@ func documents() []document {
 		{"plan-shards", "slipway plan --shards N --json", []reflect.Type{reflect.TypeFor[[]plan.ShardSteps]()}},
 		{"plan-diff", "slipway plan --diff RELEASE --json", []reflect.Type{reflect.TypeFor[release.PlanDiff]()}},
 		{"why", "slipway why --json", []reflect.Type{reflect.TypeFor[[]why.Answer]()}},
+		{"report", "slipway report --json, and the data in its page", []reflect.Type{reflect.TypeFor[report.Document]()}},
 		{"build", "slipway build --json, with --dry-run a plan", []reflect.Type{result, planned}},
 		{"package", "slipway package --json, with --dry-run a plan", []reflect.Type{result, planned}},
 		{"publish", "slipway publish --json, with --dry-run a plan", []reflect.Type{result, planned}},
@@ -146,6 +148,7 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 		{"package", []string{"package", "--config", config}},
 		{"why", []string{"why", "--config", config}},
 		{"plan-diff", []string{"plan", "--diff", dist, "--config", config}},
+		{"report", []string{"report", dist, "--with", dist}},
 		{"verify", []string{"verify", "--config", config}},
 		{"merge", []string{"merge", "--out", merged, "--config", config, dist}},
 		{"publish", []string{"publish", "--snapshot", "--config", config}},

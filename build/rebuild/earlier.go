@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/compare"
 	"github.com/slipway-build/slipway/build/output"
@@ -56,11 +59,13 @@ func OpenEarlier(ctx context.Context, where string, limit int64) (*Earlier, erro
 	if err := e.readReport(file); err != nil {
 		return nil, fmt.Errorf("%w: want a dist, its %s, or the URL of a release that has it", err, name)
 	}
-	e.side = &dist{folder: output.Folder{Dist: filepath.Dir(file)}}
-	if _, err := os.Stat(filepath.Join(filepath.Dir(file), "artifacts")); err != nil {
+	d := &dist{folder: output.Folder{Dist: filepath.Dir(file)}}
+	if _, err := os.Stat(d.folder.Path("dist/artifacts")); err != nil && !d.hasLayout() {
 		e.side = folder(filepath.Dir(file)) // of published files
+		return e, nil
 	}
-	return e, nil
+	e.side = d
+	return e, d.openLayout()
 }
 
 func (e *Earlier) readReport(file string) error {
@@ -86,4 +91,32 @@ func (e *Earlier) Lines(ctx context.Context, list release.Made) ([]string, error
 	defer done()
 	raw, err := regular.ReadFile(file)
 	return strings.Fields(string(raw)), err
+}
+
+// File returns the path of a file of the release. done removes it, if it is a copy. The error is fs.ErrNotExist if the
+// release does not have the file.
+func (e *Earlier) File(ctx context.Context, m release.Made) (file string, done func(), err error) {
+	return e.side.File(ctx, m)
+}
+
+// Locate returns the path or the URL of a file, whether it is there or not.
+func (e *Earlier) Locate(m release.Made) string {
+	switch s := e.side.(type) {
+	case *website:
+		return s.base.JoinPath(path.Base(m.Path)).String()
+	case folder:
+		return filepath.Join(string(s), path.Base(m.Path))
+	case *dist:
+		return s.folder.Path(m.Path)
+	}
+	return ""
+}
+
+// Image returns an image of the release. The error is fs.ErrNotExist if the release is not a dist, or does not have it.
+func (e *Earlier) Image(ctx context.Context, m release.Made) (v1.Image, error) {
+	image, index, err := e.side.Image(ctx, m)
+	if err == nil && index != nil {
+		err = fmt.Errorf("%s is an index: %w", m.Where(), fs.ErrNotExist)
+	}
+	return image, err
 }

@@ -48,12 +48,21 @@ func openDist(project, at string) (*dist, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", file, err)
 	}
-	if _, err := os.Stat(d.folder.Path("dist/oci")); err == nil {
-		if d.layout, err = store.OpenLayout(d.folder.Path("dist/oci")); err != nil {
-			return nil, err
-		}
+	return d, d.openLayout()
+}
+
+// hasLayout reports whether the dist has images.
+func (d *dist) hasLayout() bool {
+	_, err := os.Stat(d.folder.Path("dist/oci"))
+	return err == nil
+}
+
+// openLayout opens the images of the dist, if it has some.
+func (d *dist) openLayout() (err error) {
+	if d.hasLayout() {
+		d.layout, err = store.OpenLayout(d.folder.Path("dist/oci"))
 	}
-	return d, nil
+	return err
 }
 
 // Has is true: dist has all subjects.

@@ -121,8 +121,8 @@ func (r *Release) planned() (all []Made) {
 	return all
 }
 
-// identity returns what is the same for an item in two releases: its path or the end of its tag, without the version.
-func (m Made) identity(of version.Release) string {
+// Identity returns what is the same for an item in two releases: its path or the end of its tag, without the version.
+func (m Made) Identity(of version.Release) string {
 	where := m.Path
 	if m.Ref != "" {
 		where = path.Base(m.Ref)
@@ -149,7 +149,7 @@ func (m Made) title() string {
 func (d *PlanDiff) compareSteps(planned []Made, report Report) {
 	earlier := map[string]Made{}
 	for _, m := range report.Made {
-		earlier[m.identity(report.Release)] = m
+		earlier[m.Identity(report.Release)] = m
 	}
 	add := func(kind, name, old, now string) {
 		if old != now {
@@ -157,7 +157,7 @@ func (d *PlanDiff) compareSteps(planned []Made, report Report) {
 		}
 	}
 	for _, m := range planned {
-		id := m.identity(d.Release)
+		id := m.Identity(d.Release)
 		old := earlier[id]
 		delete(earlier, id)
 		add(m.Kind, m.title(), old.Where(), m.Where())
@@ -166,7 +166,7 @@ func (d *PlanDiff) compareSteps(planned []Made, report Report) {
 		}
 	}
 	for _, m := range report.Made {
-		if _, ok := earlier[m.identity(report.Release)]; ok && m.Kind != "signature" { // of what is signed
+		if _, ok := earlier[m.Identity(report.Release)]; ok && m.Kind != "signature" { // of what is signed
 			add(m.Kind, m.title(), m.Where(), "")
 		}
 	}
@@ -176,12 +176,12 @@ func (d *PlanDiff) compareSteps(planned []Made, report Report) {
 func (r *Release) diffBases(ctx context.Context, report Report, d *PlanDiff) error {
 	earlier := map[string]Made{}
 	for _, m := range report.Made {
-		earlier[m.identity(report.Release)] = m
+		earlier[m.Identity(report.Release)] = m
 	}
 	perImage := make([][]why.Change, len(r.full.Images))
 	err := parallel.Each(ctx, len(r.full.Images), r.options.Transfers(), func(i int) error {
 		s := r.full.Images[i]
-		old := earlier[Made{Kind: "image", Ref: s.Ref}.identity(r.full.Release)].Bases
+		old := earlier[Made{Kind: "image", Ref: s.Ref}.Identity(r.full.Release)].Bases
 		if len(old) == 0 {
 			return nil
 		}
@@ -214,12 +214,12 @@ func (r *Release) diffLists(ctx context.Context, earlier Earlier, d *PlanDiff) e
 	lists := map[string]Made{}
 	for _, m := range report.Made {
 		if m.Kind == "list" {
-			lists[m.identity(report.Release)] = m
+			lists[m.Identity(report.Release)] = m
 		}
 	}
 	for _, s := range r.full.Archives {
 		now := Made{Kind: "list", Name: s.List, Platform: s.Platform, Path: s.Text}
-		old, ok := lists[now.identity(r.full.Release)]
+		old, ok := lists[now.Identity(r.full.Release)]
 		if s.Text == "" || !ok {
 			continue
 		}

@@ -38,7 +38,7 @@ func (w *Workbench) Size(ctx context.Context, old, new string) ([]*cost.Update, 
 		if len(before) == 1 && len(after) == 1 {
 			from = before[0]
 		}
-		u, err := w.sizeOf(ctx, from, file)
+		u, err := w.SizeOf(ctx, from, file)
 		if err != nil {
 			return nil, err
 		}
@@ -57,8 +57,8 @@ func archivesIn(path string) ([]string, error) {
 	return files, err
 }
 
-// sizeOf returns what the update to one archive costs.
-func (w *Workbench) sizeOf(ctx context.Context, old, new string) (*cost.Update, error) {
+// SizeOf returns what the update from one archive to another costs. They are paths or URLs; old may be empty.
+func (w *Workbench) SizeOf(ctx context.Context, old, new string) (*cost.Update, error) {
 	made := push.New(w.Cache, images.Compression{})
 	read := map[*airgap.Archive]bool{}
 	return cost.Of(ctx, old, new, func(ctx context.Context, img *airgap.PackedImage) (v1.Image, error) {

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/report"
+	"github.com/slipway-build/slipway/build/report/page"
+	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/internal/atomicfile"
+	"github.com/slipway-build/slipway/internal/redact"
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+func (p *Program) reportCommand() *cobra.Command {
+	var (
+		output, with string
+		asJSON       bool
+	)
+	c := &cobra.Command{
+		Use: "report [DIR|URL]", Short: "Write a page about a release: sizes, what is shared, where the time went, what has changed", Args: cobra.MaximumNArgs(1), GroupID: "project",
+		Long: `Report describes a release in one HTML file that needs no network: the sizes of binaries,
+images and archives, the layers that they share and, with --with, what has changed since an
+earlier release: images, packages of SBOMs, sizes, and the delta that operators carry.
+
+DIR is the dist of a release, or a folder with its published files; URL is where these files
+are. The default is the dist of the project. EARLIER may be one of these, too, its
+artifacts.json, or the page of an earlier report, which contains its data. The page is written to slipway-report.html in
+this folder, and not to dist, whose bytes are compared.`,
+		Example: examples("slipway report", "slipway report --with v1.34.0.html -o v1.34.1.html", "slipway report https://example.com/v1.34.1 --with https://example.com/v1.34.0", "slipway report dist -o - > report.html"),
+		RunE: func(c *cobra.Command, words []string) error {
+			if asJSON && c.Flags().Changed("output") {
+				return usage.Errorf("choose one of --json, which prints, and -o")
+			}
+			where, err := p.releaseToReport(words)
+			if err = cmp.Or(err, p.checkOffline(c, []string{with})); err != nil {
+				return err
+			}
+			var found *report.Document
+			err = p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
+				found, err = p.readReport(ctx, w, where, with)
+				return err
+			})
+			switch {
+			case err != nil:
+				return err
+			case asJSON:
+				return p.writeJSON(found)
+			}
+			return p.writePage(found, output)
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "slipway-report.html", "page to write; - is standard output")
+	c.Flags().StringVar(&p.settings.Config, "config", "", "path of slipway.yaml (default: the nearest one in this folder or above)")
+	c.Flags().StringVar(&with, "with", "", "EARLIER: release to compare with: a dist, a folder, a URL, an artifacts.json or a report")
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON, and write no page")
+	mustHaveValue(c, "output", "with")
+	return c
+}
+
+// releaseToReport returns the release of the command line, or the dist of the project.
+func (p *Program) releaseToReport(words []string) (string, error) {
+	if len(words) == 1 {
+		if words[0] == "" {
+			return "", usage.Errorf("DIR is empty: name the dist of a release, or leave it out")
+		}
+		return words[0], nil
+	}
+	file := p.settings.Config
+	if file == "" {
+		var err error
+		if file, err = config.Find(cmp.Or(p.settings.Project, ".")); err != nil {
+			return "", usage.Errorf("%w; or name the release: slipway report DIR", err)
+		}
+	}
+	return filepath.Join(filepath.Dir(file), "dist"), nil
+}
+
+// readReport describes a release and, unless with is empty, what has changed since an earlier one.
+func (p *Program) readReport(ctx context.Context, w *workbench.Workbench, where, with string) (*report.Document, error) {
+	source, err := report.Open(ctx, where, p.settings.UnpackLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer source.Close()
+	r, err := source.Read(ctx)
+	if err != nil || with == "" {
+		return r, err
+	}
+	earlier, err := report.Open(ctx, with, p.settings.UnpackLimit)
+	if err != nil {
+		return nil, fmt.Errorf("--with: %w", err)
+	}
+	defer earlier.Close()
+	return r, r.Compare(ctx, source, redact.Text(with), earlier, w.SizeOf)
+}
+
+// writePage writes a report as a page.
+func (p *Program) writePage(r *report.Document, output string) error {
+	var out bytes.Buffer
+	if err := page.Write(&out, r, p.Version); err != nil {
+		return err
+	}
+	if output == "-" {
+		_, err := p.raw.Write(out.Bytes())
+		return err
+	}
+	if err := atomicfile.WriteFile(output, out.Bytes()); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	_, err := fmt.Fprintf(p.Stdout, "wrote %s\n", output)
+	return err
+}

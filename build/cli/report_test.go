@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestReport(t *testing.T) {
+	dir, config := project(t)
+	env := map[string]string{"SLIPWAY_CACHE": t.TempDir()}
+	if status, _, stderr := run(t, env, "package", "--config", config); status != 0 {
+		t.Fatal(stderr)
+	}
+	t.Chdir(dir)
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		want   []string
+	}{
+		{"the dist of the project", []string{"report"}, 0, []string{"wrote slipway-report.html"}},
+		{"a folder, to standard output", []string{"report", "dist", "-o", "-"}, 0, []string{"<!DOCTYPE html>", "acme-images.linux-amd64.tar.zst"}},
+		{"as JSON", []string{"report", "--json"}, 0, []string{`"format": 1`, `"archives": [`}},
+		{"with a report", []string{"report", "--with", "slipway-report.html", "-o", "-"}, 0, []string{"Nothing differs"}},
+		{"with a dist", []string{"report", "--with", "dist", "-o", "-"}, 0, []string{"What an operator carries"}},
+		{"with no release", []string{"report", "--with", "nowhere"}, 1, []string{"--with: reading nowhere", "want a dist"}},
+		{"of no release", []string{"report", "nowhere"}, 1, []string{"reading nowhere"}},
+		{"a page and JSON", []string{"report", "--json", "-o", "x.html"}, 2, []string{"choose one of --json"}},
+		{"offline", []string{"report", "--offline", "--with", "https://example.com/v1"}, 2, []string{"offline: https://example.com/v1"}},
+		{"an empty earlier release", []string{"report", "--with", ""}, 2, []string{"--with has an empty value"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, stdout, stderr := run(t, env, c.args...)
+			if status != c.status {
+				t.Errorf("exit status %d, want %d\n%s", status, c.status, stderr)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(stdout+stderr, want) {
+					t.Errorf("missing %q in\n%.2000s%s", want, stdout, stderr)
+				}
+			}
+		})
+	}
+	t.Chdir(t.TempDir())
+	if status, _, stderr := run(t, env, "report"); status != 2 || !strings.Contains(stderr, "or name the release: slipway report DIR") {
+		t.Errorf("without a project: exit status %d: %s", status, stderr)
+	}
+	if status, _, stderr := run(t, env, "report", "--config", config); status != 0 {
+		t.Errorf("with --config: exit status %d: %s", status, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "dist", "slipway-report.html")); err == nil {
+		t.Error("a report is in dist")
+	}
+}
