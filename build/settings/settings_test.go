@@ -1,7 +1,9 @@
 package settings
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/build/workbench/caches"
+	"github.com/slipway-build/slipway/internal/process"
 )
 
 func TestWhereCredentialsAreLookedFor(t *testing.T) {
@@ -39,7 +42,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 		"SSH_AUTH_SOCK": "/agent", "SOURCE_DATE_EPOCH": "1", "DOCKER_USERNAME": "me", "DOCKER_PASSWORD": "secret",
 		"GITHUB_TOKEN": "token", "GITHUB_API_URL": "https://api", "PLATFORMS": "linux/amd64, windows/amd64", "SLIPWAY_PLAIN_HTTP": "a:1 b",
 		"SKIP_WINDOWS": "yes", "SLIPWAY_OFFLINE": "on", "FORCE": "1", "SNAPSHOT": "true", "JOBS": "3",
-		"SLIPWAY_CACHE": "/cache", "SLIPWAY_CACHE_SIZE": "1GB", "SLIPWAY_UNPACK_LIMIT": "2GB",
+		"SLIPWAY_RECORD": "run.json", "SLIPWAY_CACHE": "/cache", "SLIPWAY_CACHE_SIZE": "1GB", "SLIPWAY_UNPACK_LIMIT": "2GB",
 		"SLIPWAY_CACHE_FROM": "type=local,src=/a type=local,src=/b", "SLIPWAY_CACHE_TO": "type=local,dest=/b", "SLIPWAY_CACHE_PUBLIC_KEY": "pub", "SLIPWAY_CACHE_KEY": "env://KEY",
 	}
 	got, err := From(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
@@ -54,7 +57,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 			Offline: true, Jobs: 3, Cache: "/cache", CacheSize: 1_000_000_000, UnpackLimit: 2_000_000_000,
 			Shared: caches.Shared{From: caches.Places{Texts: []string{"type=local,src=/a", "type=local,src=/b"}}, To: caches.Places{Texts: []string{"type=local,dest=/b"}}, PublicKey: "pub", Key: "env://KEY"},
 		},
-		SkipWindows: true, GitHubToken: "token", GitHubAPI: "https://api", Force: true, Snapshot: true,
+		SkipWindows: true, Record: "run.json", GitHubToken: "token", GitHubAPI: "https://api", Force: true, Snapshot: true,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -71,6 +74,26 @@ func TestEveryErrorInTheEnvironmentIsReported(t *testing.T) {
 	for _, name := range []string{"BUILDER", "PLATFORMS", "SLIPWAY_PLAIN_HTTP", "FORCE", "JOBS", "SLIPWAY_CACHE_SIZE", "SLIPWAY_UNPACK_LIMIT", "DOCKER_USERNAME"} {
 		if !strings.Contains(err.Error(), "environment "+name) {
 			t.Errorf("%s is not in the error:\n%v", name, err)
+		}
+	}
+}
+
+// No child process inherits a secret that Slipway itself uses.
+func TestSecretsAreWithheld(t *testing.T) {
+	want := []string{"DOCKER_PASSWORD", "GITHUB_TOKEN", "GITLAB_TOKEN", "COSIGN_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"}
+	for _, name := range want {
+		t.Setenv(name, "secret")
+	}
+	lookup := process.Withhold(Secrets...)
+	for _, name := range want {
+		if value, _ := lookup(name); value != "secret" {
+			t.Errorf("%s is not found", name)
+		}
+		if value, ok := os.LookupEnv(name); ok {
+			t.Errorf("a child would inherit %s=%s", name, value)
+		}
+		if !slices.Contains(strings.Fields(Environment), name) {
+			t.Errorf("help does not list %s", name)
 		}
 	}
 }

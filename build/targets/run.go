@@ -27,6 +27,12 @@ var releases = map[string]*release.Release{}
 // lookupEnv is os.LookupEnv. Child processes do not inherit the secrets that it finds.
 var lookupEnv = sync.OnceValue(func() func(string) (string, bool) { return process.Withhold(settings.Secrets...) })
 
+// getenv is os.Getenv with the secrets.
+func getenv(name string) string {
+	value, _ := lookupEnv()(name)
+	return value
+}
+
 // interruptible runs the work of a target, and cancels it when a signal arrives or mage ends. Its
 // error has the exit status that docs/automation.md specifies.
 func interruptible(ctx context.Context, work func(context.Context) error) error {
@@ -146,7 +152,7 @@ func watched(ctx context.Context, job *ci.Job, work func(context.Context) error)
 	}
 	display := progress.New(mode, os.Stderr, progress.Options{
 		Verbose: os.Getenv("DEBUG") != "" || mg.Verbose(), Title: job.Command, Getenv: os.Getenv})
-	ctx, end := traces.Start(ctx, "mage "+job.Command, "", display, os.Getenv)
+	ctx, end := traces.Start(ctx, "mage "+job.Command, "", display, getenv)
 	err = work(ctx)
 	end(err)
 	display.Close()

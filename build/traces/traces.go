@@ -26,7 +26,8 @@ const endTimeout = 5 * time.Second
 
 // Start begins the span of a command, such as "slipway build", and returns a context whose tasks are spans in it, and are
 // reported to next as well. end ends the span, with the error of the command, and sends what is left. It never fails: a
-// collector that does not take the spans is a warning. getenv is os.Getenv; the exporter itself reads the environment.
+// collector that does not take the spans is a warning. getenv finds the headers of requests, which are secrets and not in
+// the environment; the exporter itself reads the other variables there.
 func Start(ctx context.Context, command, version string, next progress.Sink, getenv func(string) string) (_ context.Context, end func(error)) {
 	ctx = progress.With(ctx, next)
 	if !wanted(getenv) {
@@ -85,7 +86,15 @@ func newExporter(ctx context.Context, getenv func(string) string) (*exporter, er
 			break
 		}
 	}
-	http, err := otlptracehttp.New(ctx)
+	var options []otlptracehttp.Option
+	headers, err := headersOf(getenv)
+	if err != nil {
+		return nil, err
+	}
+	if headers != nil {
+		options = append(options, otlptracehttp.WithHeaders(headers))
+	}
+	http, err := otlptracehttp.New(ctx, options...)
 	return &exporter{SpanExporter: http}, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	v1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -24,6 +25,8 @@ type receiver struct {
 	spans    map[string]*v1.Span
 	resource string
 	refuse   bool
+	// authorization is the header of the last request.
+	authorization string
 }
 
 func receive(t *testing.T) *receiver {
@@ -37,6 +40,7 @@ func receive(t *testing.T) *receiver {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		r.authorization = req.Header.Get("Authorization")
 		for _, of := range sent.ResourceSpans {
 			for _, a := range of.Resource.Attributes {
 				r.resource += a.Key + "=" + a.Value.GetStringValue() + " "
@@ -128,6 +132,38 @@ func TestTasksAreSpansOfTheirCommand(t *testing.T) {
 	}
 	if s.started != 2 || s.finished != 2 || len(s.warnings) > 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// Headers are secrets: they are not in the environment, and errors do not repeat them.
+func TestHeadersOfTheCollector(t *testing.T) {
+	for _, c := range []struct {
+		traces, all string
+		want        map[string]string
+		problem     string
+	}{
+		{},
+		{all: "Authorization=Bearer%20abc%3D, x-team = acme", want: map[string]string{"Authorization": "Bearer abc=", "x-team": "acme"}},
+		{all: "a=1", traces: "b=2=3", want: map[string]string{"b": "2=3"}},
+		{all: "a=1,secret", problem: "environment OTEL_EXPORTER_OTLP_HEADERS: want NAME=VALUE,NAME=VALUE with percent-encoded values; number 2 has another form"},
+		{traces: "=secret", problem: "environment OTEL_EXPORTER_OTLP_TRACES_HEADERS: want"},
+		{traces: "a=%secret", problem: "environment OTEL_EXPORTER_OTLP_TRACES_HEADERS: want"},
+	} {
+		got, err := headersOf(environment("OTEL_EXPORTER_OTLP_HEADERS", c.all, "OTEL_EXPORTER_OTLP_TRACES_HEADERS", c.traces))
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%+v: %s", c, diff)
+		}
+		if (err != nil) != (c.problem != "") || err != nil && (!strings.HasPrefix(err.Error(), c.problem) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	r, s := receive(t), &sink{}
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL)
+	ctx, end := Start(t.Context(), "slipway build", "v1", s, environment("OTEL_EXPORTER_OTLP_ENDPOINT", r.URL, "OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20abc"))
+	progress.Start(ctx, "a").Done(nil)
+	end(nil)
+	if r.authorization != "Bearer abc" || len(s.warnings) > 0 {
+		t.Errorf("the collector received the header %q; warnings %q", r.authorization, s.warnings)
 	}
 }
 
