@@ -28,6 +28,7 @@ func (p *Program) projectCommands() []*cobra.Command {
 		p.whyCommand(),
 		p.reportCommand(),
 		p.checkCommand(),
+		p.doctorCommand(),
 		p.lockCommand(),
 		p.verbCommand("build", "Compile the binaries and build the images into dist/oci",
 			"slipway build", "slipway build acme-runtime@windows/amd64", "slipway build --only binaries", "slipway build --only images,windows",
@@ -182,7 +183,7 @@ func (p *Program) dryRun(c *cobra.Command, b *release.Release, selection plan.Se
 	}
 	var found *workbench.Preflight
 	if err := p.watched(c, func(ctx context.Context) (err error) {
-		found, err = b.Preflight(ctx)
+		found, err = b.Preflight(ctx, nil)
 		return err
 	}); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/spf13/cobra"
 
+	"github.com/slipway-build/slipway/build/doctor"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/report"
@@ -38,6 +39,7 @@ func documents() []document {
 		{"plan", "slipway plan --json", []reflect.Type{planned}},
 		{"plan-shards", "slipway plan --shards N --json", []reflect.Type{reflect.TypeFor[[]plan.ShardSteps]()}},
 		{"plan-diff", "slipway plan --diff RELEASE --json", []reflect.Type{reflect.TypeFor[release.PlanDiff]()}},
+		{"doctor", "slipway doctor --json", []reflect.Type{reflect.TypeFor[doctor.Result]()}},
 		{"why", "slipway why --json", []reflect.Type{reflect.TypeFor[[]why.Answer]()}},
 		{"report", "slipway report --json, and the data in its page", []reflect.Type{reflect.TypeFor[report.Document]()}},
 		{"build", "slipway build --json, with --dry-run a plan", []reflect.Type{result, planned}},
@@ -146,6 +148,7 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 		{"build", []string{"build", "--dry-run", "--config", config}},
 		{"build", []string{"build", "--config", config}},
 		{"package", []string{"package", "--config", config}},
+		{"doctor", []string{"doctor", "--config", config}},
 		{"why", []string{"why", "--config", config}},
 		{"plan-diff", []string{"plan", "--diff", dist, "--config", config}},
 		{"report", []string{"report", dist, "--with", dist}},

@@ -263,6 +263,20 @@ func reason(err error) error {
 	return err
 }
 
+// Check returns an error if a target cannot be compiled here, because of its settings, its module or its C compiler. It
+// does not run go.
+func (c *Compiler) Check(t Target) error {
+	_, err := c.newJob(t)
+	return err
+}
+
+// Release returns the release of the go command in PATH, such as go1.26.1. It is "" if it cannot be determined without
+// running go.
+func (c *Compiler) Release() (string, error) {
+	tool, err := findGo(c.inherited)
+	return tool.release, err
+}
+
 // upToDate returns the jobs that have a result.
 func upToDate(jobs []*job, results []Result) []*job {
 	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return results[j.index].Path == "" })

@@ -92,7 +92,7 @@ func (f *Fetcher) blob(ctx context.Context, task *progress.Task, file File) (str
 	case parsed.Scheme == "file":
 		err = copyLocal(ctx, parsed, part)
 	case f.Offline:
-		return "", errors.New("it is not in the cache, and the network is not used: run once without --offline")
+		return "", errOffline
 	default:
 		err = Download(ctx, task, file.URL, part, 0)
 	}
@@ -125,11 +125,7 @@ func verify(ctx context.Context, path, want string) error {
 
 // copyLocal copies the file of a file:// URL.
 func copyLocal(ctx context.Context, u *url.URL, part string) error {
-	path := filepath.FromSlash(u.Path)
-	if runtime.GOOS == "windows" {
-		path = strings.TrimPrefix(path, `\`) // file:///C:/folder
-	}
-	from, err := regular.Open(path)
+	from, err := regular.Open(localPath(u))
 	if err != nil {
 		return err
 	}
@@ -140,6 +136,15 @@ func copyLocal(ctx context.Context, u *url.URL, part string) error {
 	}
 	_, err = io.Copy(to, streams.WithContext(ctx, from))
 	return errors.Join(err, to.Close())
+}
+
+// localPath returns the path of a file:// URL.
+func localPath(u *url.URL) string {
+	path := filepath.FromSlash(u.Path)
+	if runtime.GOOS == "windows" {
+		path = strings.TrimPrefix(path, `\`) // file:///C:/folder
+	}
+	return path
 }
 
 // A lasting error is an error that another attempt would not change.

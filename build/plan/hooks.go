@@ -54,8 +54,8 @@ func hooks(owner string, of config.Hooks, vars map[string]string) Hooks {
 	return Hooks{Before: plan("before", of.Before), After: plan("after", of.After)}
 }
 
-// hookSteps returns all hooks of the plan.
-func (p *Plan) hookSteps() []HookStep {
+// HookSteps returns all hooks of the plan.
+func (p *Plan) HookSteps() []HookStep {
 	all := []Hooks{p.Hooks}
 	for _, s := range p.Binaries {
 		all = append(all, s.Hooks)

@@ -76,7 +76,7 @@ func (p *Plan) WriteTable(w io.Writer) error {
 		fetched.Add(f.Path, redact.Text(f.URL))
 	}
 	commands := progress.NewTable("HOOK", "COMMAND")
-	for _, h := range p.hookSteps() {
+	for _, h := range p.HookSteps() {
 		commands.Add(h.Name, strings.TrimSpace(strings.Join(h.Run, " ")+strings.Join(strings.Fields(h.Shell), " ")))
 	}
 	binaries := progress.NewTable("BINARY", "PLATFORM", "PACKAGE", "FILE")

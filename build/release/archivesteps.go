@@ -74,28 +74,32 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 
 // checkSpace returns an error if the archives that are not up to date will not fit on the disks.
 func (r *Release) checkSpace(ctx context.Context, contents [][]pack.Image) error {
-	outputs := make([][]string, len(contents))
+	archives := make([]workbench.PlannedArchive, len(contents))
 	for i, step := range r.Plan.Archives {
 		key, err := r.archiveKey(ctx, step, contents[i])
 		if err != nil {
 			return err
 		}
+		archives[i].Content = contents[i]
 		for _, o := range step.Outputs {
 			if !r.holds(ctx, o, key) {
-				outputs[i] = append(outputs[i], r.path(o))
+				archives[i].Outputs = append(archives[i].Outputs, workbench.PlannedOutput{Path: r.path(o)})
 			}
 		}
 	}
-	p, err := workbench.NewPreflight(r.bench.Cache, contents, outputs)
+	p, err := workbench.NewPreflight(r.bench.Cache, archives)
 	if err != nil {
 		return err
 	}
 	return p.Enough()
 }
 
-// Preflight estimates the cost of packing the images of other registries. It reports all missing images. Own images do
-// not count, since they may not be built yet.
-func (r *Release) Preflight(ctx context.Context) (*workbench.Preflight, error) {
+// Preflight estimates the cost of packing, and reports all missing images. Own images may not exist yet. earlier returns
+// the size of a file or image in an earlier release, or 0 if it is unknown; it may be nil.
+func (r *Release) Preflight(ctx context.Context, earlier func(Made) int64) (*workbench.Preflight, error) {
+	if earlier == nil {
+		earlier = func(Made) int64 { return 0 }
+	}
 	if err := r.openLock(); err != nil {
 		return nil, err
 	}
@@ -104,23 +108,29 @@ func (r *Release) Preflight(ctx context.Context) (*workbench.Preflight, error) {
 	}
 	var (
 		missing  = make([]error, len(r.Plan.Archives))
-		contents = make([][]pack.Image, len(r.Plan.Archives))
-		outputs  = make([][]string, len(r.Plan.Archives))
+		archives = make([]workbench.PlannedArchive, len(r.Plan.Archives))
 		pulled   parallel.Memo[pack.Image]
 	)
 	_ = parallel.Each(ctx, len(r.Plan.Archives), max(len(r.Plan.Archives), 1), func(i int) error {
 		step := r.Plan.Archives[i]
+		archives[i].Unmade = map[string]int64{}
+		for _, a := range step.Images {
+			if own, ok := r.Plan.Image(a.Own); ok {
+				archives[i].Unmade[a.Own] = earlier(Made{Kind: "image", Name: own.Image, Platform: own.Platform, Ref: own.Ref})
+			}
+		}
 		step.Images = slices.DeleteFunc(slices.Clone(step.Images), func(a plan.ArchiveImage) bool { return a.Own != "" })
-		contents[i], missing[i] = r.archiveImages(ctx, step, &pulled)
+		archives[i].Content, missing[i] = r.archiveImages(ctx, step, &pulled)
 		for _, o := range step.Outputs {
-			outputs[i] = append(outputs[i], r.path(o))
+			size := earlier(Made{Kind: "archive", Name: step.List, Platform: step.Platform, Path: o})
+			archives[i].Outputs = append(archives[i].Outputs, workbench.PlannedOutput{Path: r.path(o), Size: size})
 		}
 		return nil
 	})
 	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return nil, err
 	}
-	return workbench.NewPreflight(r.bench.Cache, contents, outputs)
+	return workbench.NewPreflight(r.bench.Cache, archives)
 }
 
 // archiveImages finds the images of an archive. Layers are downloaded when the archive is written.

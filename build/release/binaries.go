@@ -47,10 +47,7 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 		compiler := r.compiler()
 		targets := make([]compile.Target, len(steps))
 		for i, s := range steps {
-			targets[i] = compile.Target{
-				Step: r.binaryTarget(s).stepName(), Name: s.Name, Package: s.Package, Dir: r.path(s.Module), Platform: s.Platform.Platform,
-				Tags: s.Tags, Ldflags: s.Ldflags, Flags: s.Flags, Env: s.Env, Assert: s.Assert, Output: r.path(s.Output),
-			}
+			targets[i] = r.compileTarget(s)
 			if s.Prebuilt != "" {
 				targets[i].Prebuilt, targets[i].At = r.path(s.Prebuilt), s.Source
 			}
@@ -74,6 +71,13 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 		made[i] = r.binaries[s.Output]
 	}
 	return made, nil
+}
+
+func (r *Release) compileTarget(s plan.BinaryStep) compile.Target {
+	return compile.Target{
+		Step: r.binaryTarget(s).stepName(), Name: s.Name, Package: s.Package, Dir: r.path(s.Module), Platform: s.Platform.Platform,
+		Tags: s.Tags, Ldflags: s.Ldflags, Flags: s.Flags, Env: s.Env, Assert: s.Assert, Output: r.path(s.Output),
+	}
 }
 
 func (r *Release) compiler() *compile.Compiler {

@@ -40,7 +40,7 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 
 func TestPreflightAndVerifyCreateNoFiles(t *testing.T) {
 	r := makeRelease(t)
-	if _, err := r.open().Preflight(t.Context()); err != nil {
+	if _, err := r.open().Preflight(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.open().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "run build and package first") {

@@ -14,14 +14,20 @@ import (
 
 // fetch fetches the files of other projects.
 func (r *Release) fetch(ctx context.Context) error {
-	fetcher := fetch.Fetcher{Cache: filepath.Join(r.options.Cache, "fetch"), Offline: r.options.Offline}
 	return parallel.Each(ctx, len(r.Plan.Fetches), r.options.Transfers(), func(i int) error {
-		s := r.Plan.Fetches[i]
-		return fetcher.Fetch(ctx, fetch.File{
-			At: s.Source, URL: s.URL, SHA256: s.SHA256, Place: r.path(s.Path), Mode: config.Mode(s.Mode),
-			Unpack: s.Unpack, Include: s.Include, Strip: s.Strip,
-		})
+		return r.fetcher().Fetch(ctx, r.fileOf(r.Plan.Fetches[i]))
 	})
+}
+
+func (r *Release) fetcher() *fetch.Fetcher {
+	return &fetch.Fetcher{Cache: filepath.Join(r.options.Cache, "fetch"), Offline: r.options.Offline}
+}
+
+func (r *Release) fileOf(s plan.FetchStep) fetch.File {
+	return fetch.File{
+		At: s.Source, URL: s.URL, SHA256: s.SHA256, Place: r.path(s.Path), Mode: config.Mode(s.Mode),
+		Unpack: s.Unpack, Include: s.Include, Strip: s.Strip,
+	}
 }
 
 func (r *Release) hookRunner() (*hook.Runner, error) {
@@ -56,10 +62,7 @@ func (r *Release) runHooks(ctx context.Context, steps []plan.HookStep) error {
 		if r.hooked[key] {
 			continue
 		}
-		if err := runner.Run(ctx, hook.Hook{
-			Name: s.Name, At: s.Source, Args: s.Run, Shell: s.Shell, Dir: s.Dir, Env: s.Env, Secrets: s.Secrets,
-			Inputs: s.Inputs, Outputs: s.Outputs, Ignore: s.Ignore, Timeout: s.Limit(),
-		}); err != nil {
+		if err := runner.Run(ctx, commandOf(s)); err != nil {
 			return err
 		}
 		if r.hooked == nil {
@@ -68,6 +71,13 @@ func (r *Release) runHooks(ctx context.Context, steps []plan.HookStep) error {
 		r.hooked[key] = true
 	}
 	return nil
+}
+
+func commandOf(s plan.HookStep) hook.Hook {
+	return hook.Hook{
+		Name: s.Name, At: s.Source, Args: s.Run, Shell: s.Shell, Dir: s.Dir, Env: s.Env, Secrets: s.Secrets,
+		Inputs: s.Inputs, Outputs: s.Outputs, Ignore: s.Ignore, Timeout: s.Limit(),
+	}
 }
 
 // hooksOf collects the hooks of steps that of returns: those before, or those after a step.

@@ -56,7 +56,7 @@ func (r *Release) Diff(ctx context.Context, with string, earlier Earlier) (*Plan
 			d.Changes = append(d.Changes, why.Change{Kind: kind, Name: name, Old: old, New: now})
 			return ""
 		}, "")
-	d.compareSteps(r.planned(), report)
+	d.compareSteps(Planned(r.full), report)
 	if err := cmp.Or(r.openLock(), r.openBench()); err != nil {
 		return nil, err
 	}
@@ -72,25 +72,25 @@ func (r *Release) Diff(ctx context.Context, with string, earlier Earlier) (*Plan
 	return d, nil
 }
 
-// planned returns what the release would have in its report, without digests and sizes.
-func (r *Release) planned() (all []Made) {
-	for _, s := range r.full.Binaries {
+// Planned returns what a release with the plan p would have in its report, without digests and sizes.
+func Planned(p *plan.Plan) (all []Made) {
+	for _, s := range p.Binaries {
 		all = append(all, Made{Kind: "binary", Name: s.Name, Platform: s.Platform, Path: s.Output})
 		if s.Artifact != "" {
 			all = append(all, Made{Kind: "bundle", Name: s.Name, Platform: s.Platform, Path: s.Artifact})
 		}
 	}
-	for _, s := range r.full.Images {
+	for _, s := range p.Images {
 		all = append(all, Made{Kind: "image", Name: s.Image, Platform: s.Platform, Ref: s.Ref})
 	}
-	for _, s := range r.full.Indexes {
+	for _, s := range p.Indexes {
 		made := Made{Kind: "index", Name: s.Image, Ref: s.Ref}
 		if s.Platform != nil {
 			made.Platform = *s.Platform
 		}
 		all = append(all, made)
 	}
-	for _, s := range r.full.Archives {
+	for _, s := range p.Archives {
 		for _, o := range s.Outputs {
 			all = append(all, Made{Kind: "archive", Name: s.List, Platform: s.Platform, Path: o})
 		}
@@ -98,24 +98,24 @@ func (r *Release) planned() (all []Made) {
 			all = append(all, Made{Kind: "list", Name: s.List, Platform: s.Platform, Path: s.Text})
 		}
 	}
-	for _, s := range r.full.Lists {
+	for _, s := range p.Lists {
 		all = append(all, Made{Kind: "list", Name: "all images", Platform: s.Platform, Path: s.Output})
 	}
-	for _, s := range r.full.Bundles {
+	for _, s := range p.Bundles {
 		for _, o := range s.Outputs {
 			all = append(all, Made{Kind: "bundle", Name: s.Name, Platform: s.Platform, Path: o})
 		}
 	}
-	for _, s := range r.full.SBOMs {
+	for _, s := range p.SBOMs {
 		all = append(all, Made{Kind: "sbom", Platform: s.Platform, Path: s.Output})
 	}
-	for _, p := range r.full.Proofs() {
-		all = append(all, Made{Kind: p.Kind, Platform: p.Platform, Path: p.Output})
+	for _, f := range p.Proofs() {
+		all = append(all, Made{Kind: f.Kind, Platform: f.Platform, Path: f.Output})
 	}
-	for _, s := range r.full.VEX {
+	for _, s := range p.VEX {
 		all = append(all, Made{Kind: "vex", Path: s.Output})
 	}
-	for _, s := range r.full.Checksums {
+	for _, s := range p.Checksums {
 		all = append(all, Made{Kind: "checksums", Path: s.Output})
 	}
 	return all

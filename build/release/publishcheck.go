@@ -71,7 +71,7 @@ func (p *publication) check(ctx context.Context) error {
 		case d.S3.Bucket != "":
 			err = p.checkS3(ctx, d)
 		case d.Exec.String() != "":
-			errs = append(errs, p.checkCommand(d)) // its errors contain the position
+			errs = append(errs, p.CheckCommand(d)) // its errors contain the position
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))

@@ -17,13 +17,13 @@ func (p *publication) commands() []config.Destination {
 	return slices.DeleteFunc(p.artifactDestinations(), func(d config.Destination) bool { return d.Exec.String() == "" })
 }
 
-// checkCommand returns an error if a command cannot run.
-func (p *publication) checkCommand(d config.Destination) error {
-	runner, err := p.hookRunner()
+// CheckCommand returns an error if the command of a destination cannot run.
+func (r *Release) CheckCommand(d config.Destination) error {
+	runner, err := r.hookRunner()
 	if err != nil {
 		return err
 	}
-	return runner.Check(p.command(d))
+	return runner.Check(r.command(d))
 }
 
 // runCommands runs the commands one after another, and stops at the first error.
@@ -42,12 +42,12 @@ func (p *publication) runCommands(ctx context.Context) error {
 }
 
 // command returns a command as a hook that may change any file, with the variables of the release.
-func (p *publication) command(d config.Destination) hook.Hook {
-	c, r := d.Exec, p.Plan.Release
+func (r *Release) command(d config.Destination) hook.Hook {
+	c, v := d.Exec, r.Plan.Release
 	env := map[string]string{
-		"PROJECT": p.Plan.Project, "VERSION": r.Version, "TAG": r.Tag, "MAJOR": r.Major, "MINOR": r.Minor, "PATCH": r.Patch, "COMMIT": r.Commit,
-		"SOURCE_DATE_EPOCH": strconv.FormatInt(r.Epoch.Unix(), 10),
-		"ARTIFACTS":         p.path("dist/artifacts"), "REPORT": p.path(output.ReportFile),
+		"PROJECT": r.Plan.Project, "VERSION": v.Version, "TAG": v.Tag, "MAJOR": v.Major, "MINOR": v.Minor, "PATCH": v.Patch, "COMMIT": v.Commit,
+		"SOURCE_DATE_EPOCH": strconv.FormatInt(v.Epoch.Unix(), 10),
+		"ARTIFACTS":         r.path("dist/artifacts"), "REPORT": r.path(output.ReportFile),
 	}
 	maps.Copy(env, c.Env)
 	return hook.Hook{Name: "publish", At: fmt.Sprint(c.Position), Args: c.Run, Shell: c.Shell, Dir: c.Dir, Env: env, Secrets: c.Secrets,

@@ -17,5 +17,8 @@ func (s Settings) LimitMemory() {
 			return
 		}
 	}
-	debug.SetMemoryLimit(memoryAtRest + int64(s.Jobs)*memoryPerJob)
+	debug.SetMemoryLimit(s.Memory())
 }
+
+// Memory returns the need of a run, in bytes. Compilers and engines need more.
+func (s Settings) Memory() int64 { return memoryAtRest + int64(s.Jobs)*memoryPerJob }

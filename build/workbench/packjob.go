@@ -136,7 +136,11 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	p, err := NewPreflight(w.Cache, [][]pack.Image{content}, [][]string{job.Outputs})
+	archive := PlannedArchive{Content: content}
+	for _, output := range job.Outputs {
+		archive.Outputs = append(archive.Outputs, PlannedOutput{Path: output})
+	}
+	p, err := NewPreflight(w.Cache, []PlannedArchive{archive})
 	return content, outputs, p, err
 }
 

@@ -3,13 +3,12 @@ package workbench
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/workbench/disks"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
@@ -22,44 +21,49 @@ type Preflight struct {
 	Layers int   `json:"layers"`
 	Fetch  int64 `json:"fetch"`
 	// Disks are the file systems to which packing writes.
-	Disks []DiskNeed `json:"disks"`
+	Disks disks.Needs `json:"disks"`
 }
 
-// A DiskNeed has the needed and the free space of a file system.
-type DiskNeed struct {
-	Paths []string `json:"paths"`
-	Need  int64    `json:"need"`
-	// least is the lower bound of Need.
-	least int64
-	Free  int64 `json:"free"`
+// A PlannedArchive is an archive to estimate.
+type PlannedArchive struct {
+	Content []pack.Image
+	// Unmade are the sizes of images that do not exist yet, by name.
+	Unmade  map[string]int64
+	Outputs []PlannedOutput
+}
+
+// A PlannedOutput is one file of an archive. Size is that of the same file of an earlier release, or 0 if it is unknown.
+type PlannedOutput struct {
+	Path string
+	Size int64
 }
 
 // The estimate assumes that the source compresses layers with gzip. With zstd, they have about three quarters of that
 // size, and less than 0.4 of it only if they were not compressed at all. Uncompressed layers are about three times as
-// large.
+// large. A file is rarely less than 0.9 times as large as that of the release before.
 const (
-	zstdNeed  = 0.75
-	zstdLeast = 0.4
-	plainNeed = 3
+	zstdNeed   = 0.75
+	zstdLeast  = 0.4
+	plainNeed  = 3
+	knownLeast = 0.9
 )
 
-// NewPreflight estimates the cost of packing contents[i] into the archives outputs[i]. Outputs that are up to date must
-// not be among them.
-func NewPreflight(cache *store.Store, contents [][]pack.Image, outputs [][]string) (*Preflight, error) {
-	e := estimate{cache: cache, disks: map[string]*DiskNeed{}, seen: map[v1.Hash]bool{}}
-	for i, content := range contents {
-		if len(outputs[i]) == 0 {
+// NewPreflight estimates the cost of packing archives. Outputs that are up to date must not be among them.
+func NewPreflight(cache *store.Store, archives []PlannedArchive) (*Preflight, error) {
+	e := estimate{cache: cache, seen: map[string]bool{}}
+	if err := e.Disks.Charge(cache.Dir(), 0, 0); err != nil {
+		return nil, err
+	}
+	for _, archive := range archives {
+		if len(archive.Outputs) == 0 {
 			continue
 		}
-		if err := e.archive(content, outputs[i]); err != nil {
+		if err := e.archive(archive); err != nil {
 			return nil, err
 		}
 	}
-	if err := e.charge(cache.Dir(), float64(e.Fetch), float64(e.Fetch)); err != nil {
+	if err := e.Disks.Charge(cache.Dir(), e.Fetch, e.Fetch); err != nil {
 		return nil, err
-	}
-	for _, d := range e.order {
-		e.Disks = append(e.Disks, *d)
 	}
 	return &e.Preflight, nil
 }
@@ -68,21 +72,46 @@ func NewPreflight(cache *store.Store, contents [][]pack.Image, outputs [][]strin
 type estimate struct {
 	Preflight
 	cache *store.Store
-	disks map[string]*DiskNeed // by the ID of their file system
-	order []*DiskNeed
-	seen  map[v1.Hash]bool // layers and configs
+	seen  map[string]bool // layers and configs by digest, and images that do not exist yet by name
 }
 
 // archive adds the cost of an archive with some content in each of its outputs.
-func (e *estimate) archive(content []pack.Image, outputs []string) error {
-	var size, fresh float64 // of all layers, and of those that no earlier archive has
-	inArchive := map[v1.Hash]bool{}
-	for _, image := range content {
-		m, err := image.Image.Manifest()
-		if err != nil {
+func (e *estimate) archive(a PlannedArchive) error {
+	size, fresh, err := e.content(a)
+	if err != nil {
+		return err
+	}
+	frames := zstdNeed // of the size of layers
+	for _, output := range a.Outputs {
+		need, least := size, size
+		switch zstd := strings.HasSuffix(output.Path, "zst"); {
+		case output.Size > 0:
+			need, least = float64(output.Size), knownLeast*float64(output.Size)
+			if zstd && size > 0 {
+				frames = need / size
+			}
+		case zstd:
+			need, least = zstdNeed*size, zstdLeast*size
+		case strings.HasSuffix(output.Path, ".tar"):
+			need = plainNeed * size
+		}
+		if err := e.Disks.Charge(filepath.Dir(output.Path), int64(need), int64(least)); err != nil {
 			return err
 		}
-		if e.first(m.Config.Digest) {
+	}
+	// The frames of a .tar.zst are also written to the cache.
+	return e.Disks.Charge(e.cache.Dir(), int64(frames*fresh), 0)
+}
+
+// content returns the size of all layers of an archive, and of those that no earlier archive has.
+func (e *estimate) content(a PlannedArchive) (size, fresh float64, err error) {
+	inArchive := map[v1.Hash]bool{}
+	for _, image := range a.Content {
+		m, err := image.Image.Manifest()
+		if err != nil {
+			return 0, 0, err
+		}
+		if e.first(m.Config.Digest.String()) {
 			e.Images++
 		}
 		for _, l := range m.Layers {
@@ -90,7 +119,7 @@ func (e *estimate) archive(content []pack.Image, outputs []string) error {
 				inArchive[l.Digest] = true
 				size += float64(l.Size)
 			}
-			if e.first(l.Digest) {
+			if e.first(l.Digest.String()) {
 				e.Layers++
 				fresh += float64(l.Size)
 				if !e.cache.Has(l.Digest) {
@@ -99,59 +128,29 @@ func (e *estimate) archive(content []pack.Image, outputs []string) error {
 			}
 		}
 	}
-	// The frames of a .tar.zst are also written to the cache.
-	if err := e.charge(e.cache.Dir(), zstdNeed*fresh, 0); err != nil {
-		return err
-	}
-	for _, output := range outputs {
-		need, least := size, size
-		switch {
-		case strings.HasSuffix(output, "zst"):
-			need, least = zstdNeed*size, zstdLeast*size
-		case strings.HasSuffix(output, ".tar"):
-			need = plainNeed * size
-		}
-		if err := e.charge(filepath.Dir(output), need, least); err != nil {
-			return err
+	for name, n := range a.Unmade {
+		size += float64(n)
+		if e.first(name) {
+			fresh += float64(n)
 		}
 	}
-	return nil
+	return size, fresh, nil
 }
 
-// first reports whether this is the first call for h.
-func (e *estimate) first(h v1.Hash) bool {
-	if e.seen[h] {
+// first reports whether this is the first call for name.
+func (e *estimate) first(name string) bool {
+	if e.seen[name] {
 		return false
 	}
-	e.seen[h] = true
+	e.seen[name] = true
 	return true
-}
-
-// charge adds bytes that will be written to a folder.
-func (e *estimate) charge(folder string, need, least float64) error {
-	id, free, err := fileSystem(folder)
-	if err != nil {
-		return fmt.Errorf("checking the free disk space of %s: %w", folder, err)
-	}
-	d := e.disks[id]
-	if d == nil {
-		d = &DiskNeed{Free: free}
-		e.disks[id], e.order = d, append(e.order, d)
-	}
-	if !slices.Contains(d.Paths, folder) {
-		d.Paths = append(d.Paths, folder)
-	}
-	d.Need += int64(need)
-	d.least += int64(least)
-	return nil
 }
 
 // Enough returns an error if a disk has less free space than the lower bound of its need.
 func (p *Preflight) Enough() error {
 	for _, d := range p.Disks {
-		if d.least > d.Free {
-			return fmt.Errorf("not enough disk space for %s: about %s are needed, at least %s, but %s are free: free some, or write elsewhere (--out, -o, --cache-dir)",
-				strings.Join(d.Paths, " and "), progress.FormatBytes(d.Need), progress.FormatBytes(d.least), progress.FormatBytes(d.Free))
+		if d.Full() {
+			return fmt.Errorf("not enough disk space for %s", d)
 		}
 	}
 	return nil
@@ -165,18 +164,4 @@ func (p *Preflight) Write(w io.Writer) error {
 		t.Add(strings.Join(d.Paths, " "), progress.FormatBytes(d.Need), progress.FormatBytes(d.Free))
 	}
 	return progress.WriteTables(w, []string{head}, t)
-}
-
-// existing returns path, or the nearest folder above it that exists.
-func existing(path string) string {
-	for {
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-		parent := filepath.Dir(path)
-		if parent == path {
-			return path
-		}
-		path = parent
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/workbench/disks"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -55,9 +56,9 @@ func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
 }
 
 func TestPreflightReportsTooLittleDiskSpace(t *testing.T) {
-	p := Preflight{Disks: []DiskNeed{
-		{Paths: []string{"/cache"}, Need: 100, least: 10, Free: 20},
-		{Paths: []string{"/out"}, Need: 9_000_000_000, least: 5_000_000_000, Free: 4_000_000_000},
+	p := Preflight{Disks: disks.Needs{
+		{Paths: []string{"/cache"}, Need: 100, Least: 10, Free: 20},
+		{Paths: []string{"/out"}, Need: 9_000_000_000, Least: 5_000_000_000, Free: 4_000_000_000},
 	}}
 	err := p.Enough()
 	if err == nil || !strings.Contains(err.Error(), "/out: about 9.0 GB are needed, at least 5.0 GB, but 4.0 GB are free") {

@@ -216,6 +216,12 @@ func (w *Workbench) engineOptions(given EngineOptions) (engine.Options, error) {
 	return options, errors.Join(errs...)
 }
 
+// CheckEngineOptions returns an error if an option is invalid, or a secret is missing.
+func (w *Workbench) CheckEngineOptions(given EngineOptions) error {
+	_, err := w.engineOptions(given)
+	return err
+}
+
 // tlsFiles returns the files of a TLS folder, with the names that Docker and buildctl use.
 func tlsFiles(dir string) endpoint.TLS {
 	if dir == "" {

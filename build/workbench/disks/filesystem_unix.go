@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd
 
-package workbench
+package disks
 
 import (
 	"fmt"

@@ -1,0 +1,61 @@
+package release
+
+import (
+	"context"
+
+	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/images"
+)
+
+// Path returns the location on disk of a path of the plan.
+func (r *Release) Path(planned string) string { return r.path(planned) }
+
+// BuildContext returns what an image is built from.
+func (r *Release) BuildContext(step plan.ImageStep) images.BuildContext { return r.buildContext(step) }
+
+// CheckBinary returns an error if a binary cannot be compiled here. It does not run go.
+func (r *Release) CheckBinary(step plan.BinaryStep) error {
+	return r.compiler().Check(r.compileTarget(step))
+}
+
+// GoRelease returns the release of the go command in PATH, such as go1.26.1, or "" if it is unknown.
+func (r *Release) GoRelease() (string, error) { return r.compiler().Release() }
+
+// CheckHook returns an error if a hook cannot run because a secret is not set, or its program is missing.
+func (r *Release) CheckHook(step plan.HookStep) error {
+	runner, err := r.hookRunner()
+	if err != nil {
+		return err
+	}
+	return runner.Check(commandOf(step))
+}
+
+// CheckFetch returns an error if a file is not in the cache and cannot be fetched, and the size of what is fetched, in
+// bytes, if it is known. It does not fetch the file.
+func (r *Release) CheckFetch(ctx context.Context, step plan.FetchStep) (size int64, err error) {
+	return r.fetcher().Check(ctx, r.fileOf(step))
+}
+
+// CheckEngineOptions returns an error if an option of the engine for an image is invalid, or a secret is missing.
+func (r *Release) CheckEngineOptions(step plan.ImageStep) error {
+	if err := r.openBench(); err != nil {
+		return err
+	}
+	return r.bench.CheckEngineOptions(r.engineOptions(step))
+}
+
+// CheckSigning returns an error if the release cannot be signed. It reads a private key, but requests no certificate,
+// which a log would publish.
+func (r *Release) CheckSigning(ctx context.Context) error {
+	if r.Plan.Sign == nil {
+		return nil
+	}
+	if err := r.openBench(); err != nil {
+		return err
+	}
+	signing, err := r.signing(ctx)
+	if err != nil || r.Plan.Sign.Keyless != nil {
+		return err
+	}
+	return r.explain(signing.Check(ctx))
+}
