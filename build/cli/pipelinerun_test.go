@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -135,35 +134,6 @@ func (r *pipelineRun) emptyRegistry() {
 	r.registry.Store(&handler)
 }
 
-// published returns the digest of each tag of the registry.
-func (r *pipelineRun) published() map[string]string {
-	r.t.Helper()
-	get := func(path string, into any) string {
-		response, err := http.Get("http://" + r.hub + "/v2/" + path)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		defer response.Body.Close()
-		if into != nil {
-			if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-				r.t.Fatal(err)
-			}
-		}
-		return response.Header.Get("Docker-Content-Digest")
-	}
-	var catalog struct{ Repositories []string }
-	get("_catalog", &catalog)
-	digests := map[string]string{}
-	for _, repository := range catalog.Repositories {
-		var list struct{ Tags []string }
-		get(repository+"/tags/list", &list)
-		for _, tag := range list.Tags {
-			digests[repository+":"+tag] = get(repository+"/manifests/"+tag, nil)
-		}
-	}
-	return digests
-}
-
 // onOneMachine publishes the release without a pipeline, and returns the digests.
 func (r *pipelineRun) onOneMachine() map[string]string {
 	r.t.Helper()
@@ -178,7 +148,7 @@ func (r *pipelineRun) onOneMachine() map[string]string {
 	if status := j.bash("slipway package && slipway verify && slipway publish", j.workspace, env); status != 0 {
 		r.t.Fatalf("without a pipeline: exit status %d\n%s", status, j.output)
 	}
-	return r.published()
+	return imagetest.Tags(r.t, r.hub)
 }
 
 // sameRelease fails the test unless the registry has the digests of one machine.
@@ -187,7 +157,7 @@ func (r *pipelineRun) sameRelease(want map[string]string) {
 	if len(want) < 8 {
 		r.t.Errorf("one machine has published only %d tags: %v", len(want), want)
 	}
-	if diff := cmp.Diff(want, r.published()); diff != "" {
+	if diff := cmp.Diff(want, imagetest.Tags(r.t, r.hub)); diff != "" {
 		r.t.Errorf("the digests (-one machine +pipeline):\n%s", diff)
 	}
 }

@@ -90,13 +90,13 @@ func TestUnreachable(t *testing.T) {
 func TestTheConnectionBreaks(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
-			w := wireTo(t, e.address(t))
+			w := imagetest.WireTo(t, e.address(t))
 			build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"wait\"]\n", nil)
 			build.NoCache = true
-			ctx := onLine(t.Context(), "waiting", w.cut)
+			ctx := onLine(t.Context(), "waiting", w.Cut)
 			s := openStore(t)
 			within(t, time.Minute, func() {
-				_, err := e.builder(engine.Options{Address: w.address, Store: s}).Assemble(ctx, build)
+				_, err := e.builder(engine.Options{Address: w.Address, Store: s}).Assemble(ctx, build)
 				wantError(t, err, "Dockerfile for linux/amd64 with ", "lost the connection to the engine during the build")
 			})
 			nothingHalf(t, s.Dir())
@@ -106,12 +106,12 @@ func TestTheConnectionBreaks(t *testing.T) {
 
 // TestTheEngineDies kills a buildkitd while a RUN runs.
 func TestTheEngineDies(t *testing.T) {
-	w := startWorker(t)
+	w := imagetest.StartBuildkit(t)
 	build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"wait\"]\n", nil)
-	ctx := onLine(t.Context(), "waiting", w.kill)
+	ctx := onLine(t.Context(), "waiting", w.Kill)
 	s := openStore(t)
 	within(t, time.Minute, func() {
-		_, err := engine.Buildkit(engine.Options{Address: w.address, Store: s}).Assemble(ctx, build)
+		_, err := engine.Buildkit(engine.Options{Address: w.Address, Store: s}).Assemble(ctx, build)
 		wantError(t, err, "lost the connection to the engine during the build")
 	})
 	nothingHalf(t, s.Dir())
@@ -223,7 +223,7 @@ func random(salt string) string {
 // TestTwoWorkers builds the platforms of an image on two machines at the same time, and passes the result of one to the
 // other.
 func TestTwoWorkers(t *testing.T) {
-	first, second := startWorker(t), startWorker(t)
+	first, second := imagetest.StartBuildkit(t), imagetest.StartBuildkit(t)
 	s := openStore(t)
 	build := buildOf(t, "FROM scratch\nARG TARGETPLATFORM\nLABEL for=$TARGETPLATFORM\nCOPY a.txt /\n", map[string]string{"a.txt": "a"})
 	platforms := []string{"linux/amd64", "linux/arm64", "windows/amd64:10.0.17763.7919", "windows/amd64:10.0.20348.4294", "windows/amd64:10.0.26100.4294"}
@@ -238,7 +238,7 @@ func TestTwoWorkers(t *testing.T) {
 			b := build
 			b.Platform = imagetest.Platform(t, p)
 			var err error
-			made[i], err = engine.Buildkit(engine.Options{Address: on.address, Store: s}).Assemble(ctx, b)
+			made[i], err = engine.Buildkit(engine.Options{Address: on.Address, Store: s}).Assemble(ctx, b)
 			return err
 		})
 	}
@@ -270,11 +270,11 @@ func TestTwoWorkers(t *testing.T) {
 				run := buildOf(t, random(c.name), nil)
 				one := run
 				one.NoCache = true
-				a, err := engine.Buildkit(engine.Options{Address: first.address, Store: openStore(t), CacheTo: caches(t, c.to)}).Assemble(t.Context(), one)
+				a, err := engine.Buildkit(engine.Options{Address: first.Address, Store: openStore(t), CacheTo: caches(t, c.to)}).Assemble(t.Context(), one)
 				if err != nil {
 					t.Fatal(err)
 				}
-				b, err := engine.Buildkit(engine.Options{Address: second.address, Store: openStore(t), CacheFrom: caches(t, c.from)}).Assemble(t.Context(), run)
+				b, err := engine.Buildkit(engine.Options{Address: second.Address, Store: openStore(t), CacheFrom: caches(t, c.from)}).Assemble(t.Context(), run)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -318,7 +318,7 @@ func TestInlineCache(t *testing.T) {
 		start func(testing.TB) (builder func(engine.Options) *engine.Builder, address string, forget func())
 	}{
 		{"buildkit", func(t testing.TB) (func(engine.Options) *engine.Builder, string, func()) {
-			address := startWorker(t).address
+			address := imagetest.StartBuildkit(t).Address
 			client, err := buildkit.New(t.Context(), address)
 			if err != nil {
 				t.Fatal(err)

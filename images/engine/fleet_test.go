@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/engine/fleet"
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -26,8 +27,8 @@ func TestAFleetGivesUp(t *testing.T) {
 	if got := strings.Count(shown.String(), "building it again"); got != 2 {
 		t.Errorf("%d warnings, want 2:\n%s", got, shown)
 	}
-	worker := startWorker(t)
-	_, err = engines.Buildkit(engine.Options{Store: openStore(t)}, []string{worker.address, addresses[3]}).Assemble(ctx, buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"fail:a mistake\"]\n", nil))
+	worker := imagetest.StartBuildkit(t)
+	_, err = engines.Buildkit(engine.Options{Store: openStore(t)}, []string{worker.Address, addresses[3]}).Assemble(ctx, buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"fail:a mistake\"]\n", nil))
 	if err == nil || !strings.Contains(err.Error(), "a mistake") || strings.Contains(shown.String(), addresses[3]) {
 		t.Errorf("got %v\n%s", err, shown)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/engine/fleet"
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -20,18 +21,18 @@ func TestAFleetMovesTheBuildsOfALostEngine(t *testing.T) {
 	var want v1.Hash
 	for _, c := range []struct {
 		name string
-		lose func(*worker) error
+		lose func(*imagetest.BuildkitWorker) error
 		why  string
 	}{
-		{"killed", func(w *worker) error { return w.cmd.Process.Kill() }, "lost the connection to the engine"},
-		{"frozen", func(w *worker) error { return w.cmd.Process.Signal(syscall.SIGSTOP) }, "the engine does not answer"},
+		{"killed", func(w *imagetest.BuildkitWorker) error { return w.Process.Kill() }, "lost the connection to the engine"},
+		{"frozen", func(w *imagetest.BuildkitWorker) error { return w.Process.Signal(syscall.SIGSTOP) }, "the engine does not answer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			first, second := startWorker(t), startWorker(t)
-			t.Cleanup(func() { _ = first.cmd.Process.Signal(syscall.SIGCONT) }) // so that it can end
+			first, second := imagetest.StartBuildkit(t), imagetest.StartBuildkit(t)
+			t.Cleanup(func() { _ = first.Process.Signal(syscall.SIGCONT) }) // so that it can end
 			build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"pause:3s\", \"write:/a:1\"]\n", nil)
 			engines := &fleet.Fleet{}
-			builder := engines.Buildkit(engine.Options{Store: openStore(t), Patience: 2 * time.Second}, []string{first.address, second.address})
+			builder := engines.Buildkit(engine.Options{Store: openStore(t), Patience: 2 * time.Second}, []string{first.Address, second.Address})
 			shown := &printed{}
 			ctx := progress.With(t.Context(), &both{shown, &lineWatch{want: "pausing", do: sync.OnceFunc(func() {
 				if err := c.lose(first); err != nil {
@@ -55,7 +56,7 @@ func TestAFleetMovesTheBuildsOfALostEngine(t *testing.T) {
 					t.Errorf("digest %s, want %s", digest, want)
 				}
 			})
-			if !shown.warns(c.why) || !shown.warns("building it again with BuildKit at "+second.address) {
+			if !shown.warns(c.why) || !shown.warns("building it again with BuildKit at "+second.Address) {
 				t.Errorf("no warning says %q and where the build goes:\n%s", c.why, shown)
 			}
 		})

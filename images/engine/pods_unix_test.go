@@ -46,12 +46,12 @@ const pods = "kube-pod://?selector=app=buildkitd&namespace=ci"
 
 // An address with labels stands for all pods that have them and are ready.
 func TestAFleetOfPods(t *testing.T) {
-	first, second := startWorker(t), startWorker(t)
-	port := func(w *worker) string { return w.address[strings.LastIndex(w.address, ":")+1:] }
+	first, second := imagetest.StartBuildkit(t), imagetest.StartBuildkit(t)
+	port := func(w *imagetest.BuildkitWorker) string { return w.Address[strings.LastIndex(w.Address, ":")+1:] }
 	fakeKubectl(t, map[string]string{"buildkitd-0": "", "buildkitd-1": port(first), "buildkitd-2": port(second)})
 	build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"pause:1s\", \"write:/a:1\"]\n", nil)
 	shown := &printed{}
-	ctx := progress.With(t.Context(), &both{shown, &lineWatch{want: "pausing", do: sync.OnceFunc(first.kill)}})
+	ctx := progress.With(t.Context(), &both{shown, &lineWatch{want: "pausing", do: sync.OnceFunc(first.Kill)}})
 	// A thread of the killed worker that waits for the disk may keep the connection open; then it is lost after 75 seconds.
 	within(t, 5*time.Minute, func() {
 		if _, err := new(fleet.Fleet).Buildkit(engine.Options{Store: openStore(t)}, []string{pods}).Assemble(ctx, build); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/engine/endpoint"
+	"github.com/slipway-build/slipway/images/imagetest"
 )
 
 // TestTLS builds with a buildkitd that requires a client certificate.
@@ -25,7 +26,7 @@ func TestTLS(t *testing.T) {
 	server := authority.issue(t, dir, "server")
 	client := authority.issue(t, dir, "client")
 	other := newAuthority(t, filepath.Join(dir, "other.pem"))
-	w := startWorker(t, "--tlscacert", authority.file, "--tlscert", server.Cert, "--tlskey", server.Key)
+	w := imagetest.StartBuildkit(t, "--tlscacert", authority.file, "--tlscert", server.Cert, "--tlskey", server.Key)
 	build := buildOf(t, "FROM scratch\nCOPY a.txt /\n", map[string]string{"a.txt": "a"})
 	for _, c := range []struct {
 		name string
@@ -34,16 +35,16 @@ func TestTLS(t *testing.T) {
 	}{
 		{"both know one another", endpoint.TLS{CACert: authority.file, Cert: client.Cert, Key: client.Key}, nil},
 		{"by another name", endpoint.TLS{CACert: authority.file, Cert: client.Cert, Key: client.Key, ServerName: "example.com"},
-			[]string{"connecting to BuildKit at " + w.address, ": authentication handshake failed: ", "example.com"}},
-		{"the client has no certificate", endpoint.TLS{CACert: authority.file}, []string{"connecting to BuildKit at " + w.address}},
+			[]string{"connecting to BuildKit at " + w.Address, ": authentication handshake failed: ", "example.com"}},
+		{"the client has no certificate", endpoint.TLS{CACert: authority.file}, []string{"connecting to BuildKit at " + w.Address}},
 		{"the client does not trust the server", endpoint.TLS{CACert: other.file, Cert: client.Cert, Key: client.Key},
 			[]string{"certificate signed by unknown authority"}},
-		{"the client speaks no TLS", endpoint.TLS{}, []string{"connecting to BuildKit at " + w.address}},
+		{"the client speaks no TLS", endpoint.TLS{}, []string{"connecting to BuildKit at " + w.Address}},
 		{"a file is missing", endpoint.TLS{CACert: filepath.Join(dir, "none.pem")}, []string{"none.pem", "no such file"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			within(t, time.Minute, func() {
-				_, err := engine.Buildkit(engine.Options{Address: w.address, TLS: c.tls, Store: openStore(t)}).Assemble(t.Context(), build)
+				_, err := engine.Buildkit(engine.Options{Address: w.Address, TLS: c.tls, Store: openStore(t)}).Assemble(t.Context(), build)
 				if c.want != nil {
 					wantError(t, err, c.want...)
 				} else if err != nil {

@@ -65,9 +65,9 @@ func Buildkit(t testing.TB) string {
 	return engine(t, "SLIPWAY_TEST_BUILDKIT")
 }
 
-// BuildkitProgram returns the path of the buildkitd that scripts/engines.sh
+// buildkitProgram returns the path of the buildkitd that scripts/engines.sh
 // built, for tests that start workers of their own, or kill them.
-func BuildkitProgram(t testing.TB) string {
+func buildkitProgram(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv("SLIPWAY_TEST_BUILDKITD")
 	if path == "" {

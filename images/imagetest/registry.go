@@ -2,9 +2,11 @@ package imagetest
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -126,4 +128,38 @@ func Push(t testing.TB, ref string, what remote.Taggable) string {
 		t.Fatalf("looking for %s after pushing it: %v", ref, err)
 	}
 	return to.Context().Digest(d.Digest.String()).String()
+}
+
+// Tags returns the digest of each tag (REPOSITORY:TAG) of a registry that everyone can read.
+func Tags(t testing.TB, host string) map[string]string {
+	t.Helper()
+	get := func(path string, into any) string {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/v2/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Accept", "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, */*")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if into != nil {
+			if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return response.Header.Get("Docker-Content-Digest")
+	}
+	var catalog struct{ Repositories []string }
+	get("_catalog", &catalog)
+	digests := map[string]string{}
+	for _, repository := range catalog.Repositories {
+		var list struct{ Tags []string }
+		get(repository+"/tags/list", &list)
+		for _, tag := range list.Tags {
+			digests[repository+":"+tag] = get(repository+"/manifests/"+tag, nil)
+		}
+	}
+	return digests
 }
