@@ -17,7 +17,9 @@ type Task struct {
 
 	total, done atomic.Int64
 	cached      atomic.Bool
-	digest      atomic.Value // a string
+	digest      atomic.Value // a string, like the next two
+	from        atomic.Value
+	worker      atomic.Value
 	sink        Sink
 }
 
@@ -109,6 +111,35 @@ func (t *Task) SetDigest(digest fmt.Stringer, err error) {
 func (t *Task) Digest() string {
 	digest, _ := t.digest.Load().(string)
 	return digest
+}
+
+// SetWorker reports the address of the engine that does the work, unless this program does.
+func (t *Task) SetWorker(address string) { t.worker.Store(redact.Text(address)) }
+
+// Worker returns the address of the engine that does the work, or an empty string if this program does.
+func (t *Task) Worker() string {
+	worker, _ := t.worker.Load().(string)
+	return worker
+}
+
+// From returns the shared cache that had the result or a part of it, or an empty string; see Found.
+func (t *Task) From() string {
+	from, _ := t.from.Load().(string)
+	return from
+}
+
+type taskKey struct{}
+
+// Context returns a context for the work of the task; see Found.
+func (t *Task) Context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, taskKey{}, t)
+}
+
+// Found reports that the work of a task, whose Context is ctx, uses what a shared cache has.
+func Found(ctx context.Context, place string) {
+	if t, ok := ctx.Value(taskKey{}).(*Task); ok {
+		t.from.Store(redact.Text(place))
+	}
 }
 
 // Line reports one line of the task's output.

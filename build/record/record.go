@@ -79,8 +79,8 @@ type Task struct {
 	Lane  int     `json:"lane"`
 	Start float64 `json:"start"`
 	End   float64 `json:"end"`
-	// Cached means that the result was there before. From is the shared cache that had it. It is empty if the cache of
-	// the machine, or the destination of a transfer, had it.
+	// Cached means that the result was there before. From is the shared cache that had it, or a part of what the task
+	// used. It is empty if the cache of the machine, or the destination of a transfer, had it.
 	Cached bool   `json:"cached,omitempty"`
 	From   string `json:"from,omitempty"`
 	// Worker is the address of the engine that did the work, or empty if this machine did.

@@ -71,7 +71,7 @@ func (r *Recorder) Finished(t *progress.Task, err error) {
 func (r *Recorder) finish(to *Task, t *progress.Task, err error) {
 	to.End = r.seconds()
 	to.Bytes, _ = t.Bytes()
-	to.Digest, to.Cached = t.Digest(), t.Cached()
+	to.Digest, to.Cached, to.From, to.Worker = t.Digest(), t.Cached(), t.From(), t.Worker()
 	switch {
 	case errors.Is(err, context.Canceled):
 		to.Stopped = true
@@ -112,6 +112,7 @@ func (r *Recorder) End(record *Record, failure error, secrets *redact.Secrets, g
 	for i := range record.Tasks {
 		t := &record.Tasks[i]
 		t.Name, t.Failure = secrets.Text(t.Name), shortened(secrets.Text(t.Failure))
+		t.From, t.Worker = secrets.Text(t.From), secrets.Text(t.Worker)
 	}
 	for i, warning := range record.Warnings {
 		record.Warnings[i] = secrets.Text(warning)

@@ -57,6 +57,9 @@ func TestARunIsRecorded(t *testing.T) {
 	pull.Add(7)
 	compile.SetDigest(digest("sha256:abc"), nil)
 	compile.SetCached()
+	compile.SetWorker("tcp://me:pass@10.0.0.5:1234")
+	progress.Found(ctx, "of no task")
+	progress.Found(compile.Context(ctx), "type=local,src=/cache/hunter22")
 	compile.Done(nil)
 	c.advance(1500 * time.Microsecond)
 	progress.Warn(ctx, "b: hunter22")
@@ -83,7 +86,8 @@ func TestARunIsRecorded(t *testing.T) {
 	want := &Record{
 		Format: 1, Command: "slipway build", Started: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC), Seconds: 2.0015, Failure: "no ***",
 		Steps: []Step{}, Warnings: []string{"a", "b: ***"}, Tasks: []Task{
-			{Name: "compile acme ***", Steps: []string{"binary acme@linux/amd64"}, End: 1, Cached: true, Digest: "sha256:abc"},
+			{Name: "compile acme ***", Steps: []string{"binary acme@linux/amd64"}, End: 1, Cached: true, Digest: "sha256:abc",
+				Worker: "tcp://***@10.0.0.5:1234", From: "type=local,src=/cache/***"},
 			{Name: "pull base", Start: 1, End: 1.0015, Bytes: 7, Failure: "GET https://***@example.com: ***"},
 			{Name: "stopped", Start: 1.0015, End: 1.0015, Stopped: true},
 			{Name: "late", Start: 1.0015, End: 2.0015, Stopped: true},

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/record"
 	"github.com/slipway-build/slipway/build/why"
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
@@ -121,5 +122,35 @@ func TestARecordThatCannotBeWrittenIsAnError(t *testing.T) {
 	err := b.Recorded(t.Context(), "slipway verify", plan.Selection{Verb: "verify"}, func(context.Context) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "writing the record of the run") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A record says which tasks took something from a shared cache, and from which one.
+func TestTasksThatUseASharedCacheNameIt(t *testing.T) {
+	imagetest.Program(t, "go")
+	r := makeRelease(t)
+	folder := filepath.ToSlash(filepath.Join(t.TempDir(), "shared"))
+	r.options.Shared.To.Texts = []string{"type=local,dest=" + folder}
+	r.options.Shared.From.Texts = []string{"type=local,src=" + folder}
+	if _, err := r.runRecorded(); err != nil {
+		t.Fatal(err)
+	}
+	r.options.Cache = t.TempDir()
+	r.options.Dist = filepath.Join(t.TempDir(), "dist")
+	fresh, err := r.runRecorded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, prefix := range []string{"layer ", "compress ", "pull "} {
+		if !slices.ContainsFunc(fresh.Tasks, func(task record.Task) bool {
+			return strings.HasPrefix(task.Name, prefix) && strings.Contains(filepath.ToSlash(task.From), folder) && (prefix == "pull " || task.Cached)
+		}) {
+			t.Errorf("no task %q names the shared cache: %+v", prefix, fresh.Tasks)
+		}
+	}
+	for _, task := range fresh.Tasks {
+		if strings.HasPrefix(task.Name, "compile ") && task.From != "" {
+			t.Errorf("%+v: a compiler takes nothing from a shared cache", task)
+		}
 	}
 }

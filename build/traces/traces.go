@@ -141,8 +141,13 @@ func (r *recorder) Finished(t *progress.Task, err error) {
 	if total > 0 {
 		span.SetAttributes(attribute.Int64("slipway.bytes.total", total))
 	}
-	if digest := t.Digest(); digest != "" {
-		span.SetAttributes(attribute.String("slipway.digest", digest))
+	for name, value := range map[string]string{"slipway.digest": t.Digest(), "slipway.cache": t.From(), "slipway.worker": t.Worker()} {
+		if value != "" {
+			span.SetAttributes(attribute.String(name, value))
+		}
+	}
+	if len(t.Steps) > 0 {
+		span.SetAttributes(attribute.StringSlice("slipway.steps", t.Steps))
 	}
 	endSpan(span, err)
 	r.Sink.Finished(t, err)

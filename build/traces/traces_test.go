@@ -99,8 +99,10 @@ func TestTasksAreSpansOfTheirCommand(t *testing.T) {
 	task.SetTotal(10)
 	task.Add(7)
 	task.Done(errors.New("the line broke"))
-	kept := progress.Start(ctx, "compile acme")
+	kept := progress.Start(progress.Within(ctx, "binary acme@linux/amd64"), "compile acme")
 	kept.SetCached()
+	kept.SetWorker("tcp://10.0.0.5:1234")
+	progress.Found(kept.Context(ctx), "type=local,src=/cache")
 	kept.SetDigest(digest("sha256:abc"), nil)
 	kept.SetDigest(digest("sha256:def"), errors.New("not known"))
 	kept.Done(nil)
@@ -121,8 +123,12 @@ func TestTasksAreSpansOfTheirCommand(t *testing.T) {
 	if got := attributes(pull); got != "slipway.bytes=int_value:7 slipway.cached=bool_value:false slipway.bytes.total=int_value:10" {
 		t.Errorf("attributes %s", got)
 	}
-	if got := attributes(compile); !strings.Contains(got, "slipway.cached=bool_value:true") || !strings.Contains(got, `slipway.digest=string_value:"sha256:abc"`) {
-		t.Errorf("attributes %s", got)
+	got := attributes(compile)
+	for _, want := range []string{"slipway.cached=bool_value:true", `slipway.digest=string_value:"sha256:abc"`, `slipway.cache=string_value:"type=local,src=/cache"`,
+		`slipway.worker=string_value:"tcp://10.0.0.5:1234"`, `slipway.steps=array_value:{values:{string_value:"binary acme@linux/amd64"}}`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("attributes %s; want %s", got, want)
+		}
 	}
 	if pull.Status.GetCode() != v1.Status_STATUS_CODE_ERROR || pull.Status.GetMessage() != "the line broke" || compile.Status.GetCode() == v1.Status_STATUS_CODE_ERROR {
 		t.Errorf("status %v, %v", pull.Status, compile.Status)

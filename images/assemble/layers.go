@@ -40,6 +40,7 @@ func (asm *assembly) makeLayers(ctx context.Context, steps []*step) ([]v1.Layer,
 func (asm *assembly) makeLayer(ctx context.Context, s *step) (l v1.Layer, err error) {
 	task := progress.Start(ctx, fmt.Sprintf("layer %s", s.title))
 	defer func() { task.Done(err) }()
+	ctx = task.Context(ctx)
 	ar, err := asm.describe(ctx, s)
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func (asm *assembly) makeLayer(ctx context.Context, s *step) (l v1.Layer, err er
 	if err != nil {
 		return nil, err
 	}
-	if !wrote {
+	if !wrote || task.From() != "" { // a layer of a shared cache is compared with what would be written
 		task.SetCached()
 	}
 	task.SetDigest(l.Digest())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // Options specify the places of a cache and the keys of its entries.
@@ -132,6 +133,7 @@ type Opener = func() (io.ReadSeekCloser, error)
 
 // Use notes that the content of the entry was used, so that Prune keeps it, and adds it to the other places.
 func (c *Cache) Use(ctx context.Context, f *Found, open Opener) {
+	progress.Found(ctx, f.Where())
 	for _, w := range c.writers {
 		switch {
 		case w.shelf != f.shelf:

@@ -31,25 +31,23 @@ import (
 // A Builder builds images from Dockerfiles with the BuildKit of one engine. It may be used by
 // several goroutines; each Assemble has its own connection.
 type Builder struct {
-	options Options
-	name    string
-	connect func(context.Context, Options) (*connection, error)
+	options       Options
+	kind, address string
+	connect       func(context.Context, Options) (*connection, error)
 }
-
-var _ images.Assembler = (*Builder)(nil)
 
 // Buildkit returns a builder that uses a buildkitd (0.11 or newer).
 func Buildkit(o Options) *Builder {
-	return &Builder{o, "BuildKit at " + o.buildkitAddress(), connectBuildkit}
+	return &Builder{o, "BuildKit", o.buildkitAddress(), connectBuildkit}
 }
 
 // Docker returns a builder that uses the BuildKit inside a Docker Engine (20.10 or newer).
 func Docker(o Options) *Builder {
-	return &Builder{o, "Docker Engine at " + o.dockerOptions().Host(), connectDocker}
+	return &Builder{o, "Docker Engine", o.dockerOptions().Host(), connectDocker}
 }
 
 // String returns the kind and the address of the engine.
-func (b *Builder) String() string { return b.name }
+func (b *Builder) String() string { return b.kind + " at " + b.address }
 
 // Assemble builds one Dockerfile for one platform.
 func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img v1.Image, err error) {
@@ -58,6 +56,7 @@ func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img 
 	}
 	task := progress.Start(ctx, fmt.Sprintf("build %s %s", build.Dockerfile, images.FormatPlatform(build.Platform)))
 	defer func() { task.Done(err) }()
+	task.SetWorker(b.address)
 	if err := build.Format.Validate(); err != nil {
 		return nil, err
 	}
@@ -79,12 +78,12 @@ func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img 
 		options: b.options, build: build, conn: conn, task: task,
 		epoch: time.Unix(0, 0).UTC(),
 		bases: newBases(b.options.Sources, b.options.Store),
-		watch: newWatch(build.Platform),
+		watch: newWatch(build.Platform, b.address),
 	}
 	j.ingest = &ingest.Layers{Store: b.options.Store, Compression: build.Format.Compression}
 	img, err = j.run(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("building %s for %s with %s: %w", build.Dockerfile, images.FormatPlatform(build.Platform), b.name, err)
+		return nil, fmt.Errorf("building %s for %s with %s: %w", build.Dockerfile, images.FormatPlatform(build.Platform), b, err)
 	}
 	task.SetDigest(img.Digest())
 	return img, nil

@@ -22,7 +22,7 @@ const tailLines = 20
 
 // A watch shows the engine's steps as tasks, and keeps the information that error messages need.
 type watch struct {
-	prefix string
+	prefix, worker string // of tasks
 
 	mu      sync.Mutex
 	steps   map[digest.Digest]*step
@@ -45,8 +45,8 @@ type step struct {
 	parts map[string]*buildkit.VertexStatus
 }
 
-func newWatch(platform v1.Platform) *watch {
-	return &watch{prefix: images.FormatPlatform(platform) + " ", steps: map[digest.Digest]*step{}, users: map[digest.Digest][]digest.Digest{}}
+func newWatch(platform v1.Platform, worker string) *watch {
+	return &watch{worker: worker, prefix: images.FormatPlatform(platform) + " ", steps: map[digest.Digest]*step{}, users: map[digest.Digest][]digest.Digest{}}
 }
 
 // know records the lines of steps in the Dockerfile.
@@ -123,6 +123,7 @@ func (w *watch) vertex(ctx context.Context, v *buildkit.Vertex) {
 	s.name, s.err = v.Name, v.Error
 	if v.Started != nil && s.task == nil && !isInternal(v.Name) {
 		s.task = progress.Start(ctx, w.prefix+v.Name)
+		s.task.SetWorker(w.worker)
 	}
 	if s.task == nil || s.done || v.Completed == nil {
 		return

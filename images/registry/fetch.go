@@ -25,11 +25,15 @@ func (c *Client) fetch(ctx context.Context, from *Manifest, d v1.Descriptor, b *
 	if c.offline {
 		return c.absent(fmt.Sprintf("blob %s of %s", d.Digest, from.label))
 	}
-	return c.share(ctx, "pull "+from.repo.Name()+"@"+d.Digest.String(), func() error {
-		if c.store.FetchBlob(ctx, d) {
+	return c.share(ctx, "pull "+from.repo.Name()+"@"+d.Digest.String(), func() (err error) {
+		task := b.join(ctx)
+		defer func() { b.leave(err) }()
+		if c.store.FetchBlob(task.Context(ctx), d) {
+			b.grow(d.Size)
+			task.Add(int(d.Size))
 			return nil
 		}
-		err := c.fetchFromAny(ctx, from, d, b)
+		err = c.fetchFromAny(ctx, from, d, b)
 		if err == nil {
 			c.store.ShareBlob(ctx, d)
 		}

@@ -114,6 +114,7 @@ func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (*fr
 func (p *packer) layerFrames(ctx context.Context, codec format.Codec, maker frame.Maker, planned [][]frame.Layer) (runs []frame.Frame, cached int, err error) {
 	task := progress.Start(ctx, fmt.Sprintf("compress %d layers as %s", len(slices.Concat(planned...)), codec))
 	defer func() { task.Done(err) }()
+	ctx = task.Context(ctx)
 	runs = make([]frame.Frame, len(planned))
 	ready := make([]*frame.Frame, len(planned))
 	if p.ready != nil {
