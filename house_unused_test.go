@@ -22,10 +22,7 @@ var large = map[string]string{
 }
 
 // exported maps exported names that no other package uses to the reasons.
-var exported = map[string]string{
-	"build/record.Record.Busy":         "slipway report draws it",
-	"build/record.Record.CriticalPath": "slipway report draws it",
-}
+var exported = map[string]string{}
 
 // libraries are the packages whose exported names are called from outside the module.
 var libraries = map[string]string{

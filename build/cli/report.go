@@ -10,23 +10,27 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/record"
 	"github.com/slipway-build/slipway/build/report"
 	"github.com/slipway-build/slipway/build/report/page"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/atomicfile"
+	"github.com/slipway-build/slipway/internal/ranges"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
 func (p *Program) reportCommand() *cobra.Command {
 	var (
-		output, with string
-		asJSON       bool
+		output  string
+		options reportOptions
+		asJSON  bool
 	)
 	c := &cobra.Command{
 		Use: "report [DIR|URL]", Short: "Write a page about a release: sizes, what is shared, where the time went, what has changed", Args: cobra.MaximumNArgs(1), GroupID: "project",
 		Long: `Report describes a release in one HTML file that needs no network: the sizes of binaries,
-images and archives, the layers that they share and, with --with, what has changed since an
+images and archives, the layers that they share, where the time went, why steps were made
+again and, with --with, what has changed since an
 earlier release: images, packages of SBOMs, sizes, and the delta that operators carry.
 
 DIR is the dist of a release, or a folder with its published files; URL is where these files
@@ -39,12 +43,12 @@ this folder, and not to dist, whose bytes are compared.`,
 				return usage.Errorf("choose one of --json, which prints, and -o")
 			}
 			where, err := p.releaseToReport(words)
-			if err = cmp.Or(err, p.checkOffline(c, []string{with})); err != nil {
+			if err = cmp.Or(err, p.checkOffline(c, []string{options.with})); err != nil {
 				return err
 			}
 			var found *report.Document
 			err = p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
-				found, err = p.readReport(ctx, w, where, with)
+				found, err = p.readReport(ctx, w, where, options)
 				return err
 			})
 			switch {
@@ -58,9 +62,11 @@ this folder, and not to dist, whose bytes are compared.`,
 	}
 	c.Flags().StringVarP(&output, "output", "o", "slipway-report.html", "page to write; - is standard output")
 	c.Flags().StringVar(&p.settings.Config, "config", "", "path of slipway.yaml (default: the nearest one in this folder or above)")
-	c.Flags().StringVar(&with, "with", "", "EARLIER: release to compare with: a dist, a folder, a URL, an artifacts.json or a report")
+	c.Flags().StringVar(&options.with, "with", "", "EARLIER: release to compare with: a dist, a folder, a URL, an artifacts.json or a report")
+	c.Flags().StringArrayVar(&options.records, "record", nil, "FILE: record of a run that made the release, as build, package and publish write it (default: the last runs of this machine)")
+	c.Flags().BoolVar(&options.deltas, "deltas", true, "with --with, measure what the deltas of archives have, which reads both archives")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON, and write no page")
-	mustHaveValue(c, "output", "with")
+	mustHaveValue(c, "output", "with", "record")
 	return c
 }
 
@@ -82,23 +88,61 @@ func (p *Program) releaseToReport(words []string) (string, error) {
 	return filepath.Join(filepath.Dir(file), "dist"), nil
 }
 
-// readReport describes a release and, unless with is empty, what has changed since an earlier one.
-func (p *Program) readReport(ctx context.Context, w *workbench.Workbench, where, with string) (*report.Document, error) {
+// reportOptions are the flags of report that decide what it shows.
+type reportOptions struct {
+	with    string
+	records []string
+	deltas  bool
+}
+
+// readReport describes a release, its runs and, if an earlier release is named, what has changed since.
+func (p *Program) readReport(ctx context.Context, w *workbench.Workbench, where string, o reportOptions) (*report.Document, error) {
 	source, err := report.Open(ctx, where, p.settings.UnpackLimit)
 	if err != nil {
 		return nil, err
 	}
 	defer source.Close()
 	r, err := source.Read(ctx)
-	if err != nil || with == "" {
-		return r, err
+	if err != nil {
+		return nil, err
 	}
-	earlier, err := report.Open(ctx, with, p.settings.UnpackLimit)
+	runs, err := recordsOf(ctx, w, where, o.records)
+	if err != nil {
+		return nil, err
+	}
+	r.AddRuns(runs)
+	if o.with == "" {
+		return r, nil
+	}
+	earlier, err := report.Open(ctx, o.with, p.settings.UnpackLimit)
 	if err != nil {
 		return nil, fmt.Errorf("--with: %w", err)
 	}
 	defer earlier.Close()
-	return r, r.Compare(ctx, source, redact.Text(with), earlier, w.SizeOf)
+	var measure report.Measure
+	if o.deltas {
+		measure = w.SizeOf
+	}
+	return r, r.Compare(ctx, source, redact.Text(o.with), earlier, measure)
+}
+
+// recordsOf reads the records of files or, without any, those of the runs on this machine that wrote to a dist.
+func recordsOf(ctx context.Context, w *workbench.Workbench, dist string, files []string) (runs []*record.Record, err error) {
+	if len(files) == 0 {
+		abs, err := filepath.Abs(dist)
+		if err != nil || ranges.IsURL(dist) {
+			return nil, err
+		}
+		return record.Kept(ctx, w.Cache, abs), nil
+	}
+	for _, file := range files {
+		run, err := record.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--record: %w", err)
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
 }
 
 // writePage writes a report as a page.

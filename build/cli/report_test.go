@@ -1,10 +1,15 @@
 package cli
 
 import (
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/build/record"
+	"github.com/slipway-build/slipway/build/release"
 )
 
 func TestReport(t *testing.T) {
@@ -14,6 +19,21 @@ func TestReport(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	t.Chdir(dir)
+	raw, err := os.ReadFile(filepath.Join("dist", "artifacts.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made release.Report
+	if err := json.Unmarshal(raw, &made); err != nil {
+		t.Fatal(err)
+	}
+	ran := &record.Record{Format: 1, Command: "slipway package", Project: made.Project, Release: made.Release, Shard: "1/2", Seconds: 2,
+		Tasks: []record.Task{{Name: "compress layers", End: 2}}}
+	other := *ran
+	other.Shard, other.Release.Version = "2/2", "v0.9.0"
+	if err := errors.Join(ran.WriteFile("one.json"), other.WriteFile("two.json")); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -25,6 +45,10 @@ func TestReport(t *testing.T) {
 		{"as JSON", []string{"report", "--json"}, 0, []string{`"format": 1`, `"archives": [`}},
 		{"with a report", []string{"report", "--with", "slipway-report.html", "-o", "-"}, 0, []string{"Nothing differs"}},
 		{"with a dist", []string{"report", "--with", "dist", "-o", "-"}, 0, []string{"What an operator carries"}},
+		{"with a dist, without deltas", []string{"report", "--with", "dist", "--deltas=false", "-o", "-"}, 0, []string{"Nothing differs"}},
+		{"with records", []string{"report", "--record", "one.json", "--record", "two.json", "-o", "-"}, 0,
+			[]string{"Where the time went", "compress layers", "slipway package --shard 2/2 made acme v0.9.0, and is left out"}},
+		{"with no record", []string{"report", "--record", "dist/artifacts.json"}, 1, []string{"--record: "}},
 		{"with no release", []string{"report", "--with", "nowhere"}, 1, []string{"--with: reading nowhere", "want a dist"}},
 		{"of no release", []string{"report", "nowhere"}, 1, []string{"reading nowhere"}},
 		{"a page and JSON", []string{"report", "--json", "-o", "x.html"}, 2, []string{"choose one of --json"}},

@@ -82,6 +82,7 @@ type UpdateCost struct {
 type Measure func(ctx context.Context, old, new string) (*cost.Update, error)
 
 // Compare adds the differences from an earlier release, which is named with. The notes of r say what could not be measured.
+// measure may be nil.
 func (r *Document) Compare(ctx context.Context, own *Source, with string, earlier *Source, measure Measure) error {
 	old, err := earlier.Read(ctx)
 	if err != nil {
@@ -92,6 +93,9 @@ func (r *Document) Compare(ctx context.Context, own *Source, with string, earlie
 		c.Packages = packageChanges(old.Packages, r.Packages)
 	}
 	r.Changes = c
+	if measure == nil {
+		return nil
+	}
 	archives := map[string]string{}
 	for _, a := range old.Archives {
 		archives[archiveKey(a, old.Release)] = earlier.locate(a.Path)

@@ -66,7 +66,7 @@ func listedIn(file string) (map[string]map[string]bool, error) {
 	found := map[string]map[string]bool{}
 	add := func(purl string) {
 		name, version := splitPURL(purl)
-		if name == "" || version == "" {
+		if name == "" || version == "" || strings.HasPrefix(name, "oci/") { // images are compared as such
 			return
 		}
 		if found[name] == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/slipway-build/slipway/build/record"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
@@ -26,6 +27,8 @@ type Document struct {
 	Shared []SharedLayer `json:"shared"`
 	// Packages are what the SBOMs of the release list.
 	Packages []Software `json:"packages"`
+	// Runs are what is known about the runs that made the release.
+	Runs []*record.Record `json:"runs"`
 	// Notes say what could not be read.
 	Notes []string `json:"notes"`
 	// Changes are the differences from an earlier release, if one was named.

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/slipway-build/slipway/build/rebuild"
+	"github.com/slipway-build/slipway/build/record"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/regular"
@@ -61,7 +62,7 @@ func (s *Source) Read(ctx context.Context) (*Document, error) {
 		return s.known, nil
 	}
 	made := s.files.Report()
-	r := &Document{Project: made.Project, Release: made.Release, Made: made.Made, Images: []SizedImage{}, Archives: []SizedArchive{}, Packages: []Software{}, Notes: []string{}}
+	r := &Document{Project: made.Project, Release: made.Release, Made: made.Made, Images: []SizedImage{}, Archives: []SizedArchive{}, Packages: []Software{}, Runs: []*record.Record{}, Notes: []string{}}
 	for i := range r.Made {
 		r.Made[i].Bases = nil // they are of no use here, and long
 	}

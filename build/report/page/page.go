@@ -62,11 +62,13 @@ type section struct {
 type part struct {
 	Title, Lead string
 	Treemap     *treemap
+	Timeline    *timeline
 	Table       *table
 }
 
-// A table has a caption and rows.
+// A table has a caption and rows. A closed one is shown when the reader opens it.
 type table struct {
+	Closed  bool
 	Caption string
 	Columns []column
 	Rows    [][]cell
@@ -91,11 +93,11 @@ func Write(w io.Writer, r *report.Document, version string) error {
 		return err
 	}
 	v := view{
-		Title: strings.TrimSpace(r.Project + " " + r.Release.Version), Lead: lead(r), Facts: facts(r), Notes: r.Notes, Version: version,
+		Title: strings.TrimSpace(r.Project + " " + r.Release.Version), Lead: lead(r), State: result(r), Facts: append(timeFacts(r), facts(r)...), Notes: notes(r), Version: version,
 		Style: template.CSS(style), Script: template.JS(script), ScriptDigest: base64.StdEncoding.EncodeToString(scriptDigest[:]),
 		Data: template.JS(data),
 	}
-	for _, s := range []section{changes(r), sizes(r), sharing(r), files(r)} {
+	for _, s := range []section{changes(r), runs(r), caching(r), sizes(r), sharing(r), files(r)} {
 		if len(s.Parts) > 0 {
 			v.Sections = append(v.Sections, s)
 		}

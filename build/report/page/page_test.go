@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"html"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,9 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipway-build/slipway/build/record"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/report"
 	"github.com/slipway-build/slipway/build/version"
+	"github.com/slipway-build/slipway/build/why"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/cost"
 	"github.com/slipway-build/slipway/internal/golden"
@@ -53,7 +56,15 @@ func small(t testing.TB) *report.Document {
 			Images: []report.SizedImage{{Image: "acme/runtime:v1.3.0-acme1", Platform: amd64, Digest: digest("6"), Size: 35_995_000, Layers: []report.SizedLayer{base, own}}}}},
 		Shared:   []report.SharedLayer{{DiffID: digest("b"), Size: 30_000_000, Images: []string{"acme/runtime:v1.3.0-acme1-linux-amd64", "acme/runtime:v1.3.0-acme1-windows-ltsc2022-amd64"}, Archives: []string{"core for linux/amd64"}, Saved: 30_000_000}},
 		Packages: []report.Software{{Name: "golang/golang.org/x/net", Versions: []string{"v0.46.0"}, Subjects: 2}},
-		Notes:    []string{"dist/artifacts/odd.tar.zst: not an archive"},
+		Runs: []*record.Record{{Format: 1, Command: "slipway package", Slipway: "v1.2.3", Project: "acme", Machine: record.Machine{OS: "linux", Arch: "amd64", Cores: 2},
+			Release: version.Release{Version: "v1.3.0+acme1", Epoch: time.Unix(0, 0).UTC()}, Started: time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC), Seconds: 12.5, Failure: "compressing: disk full",
+			Steps: []record.Step{{Kind: "binary", Target: "acme@linux/amd64", State: record.Made, Reasons: []why.Change{{Kind: "file", Name: "main.go", Old: digest("1"), New: digest("2")}}},
+				{Kind: "archive", Target: "core@linux/amd64", State: record.Unfinished}},
+			Tasks: []record.Task{{Name: "compile acme for linux/amd64", Steps: []string{"binary acme@linux/amd64"}, End: 10, Bytes: 41_000_000},
+				{Name: "layer", Steps: []string{"image runtime@linux/amd64"}, Lane: 1, End: 1, Cached: true, Bytes: 30_000_000},
+				{Name: "write core", Steps: []string{"archive core@linux/amd64"}, Start: 10, End: 12.5, Failure: "disk full"}},
+			Warnings: []string{"slipway.yaml:3: odd"}}},
+		Notes: []string{"dist/artifacts/odd.tar.zst: not an archive"},
 		Changes: &report.Changes{With: "v1.2.0.html", Earlier: version.Release{Version: "v1.2.0+acme1"},
 			Artifacts: []report.ArtifactChange{{Status: report.Changed, Kind: "binary", Name: "acme", Platform: amd64, Where: "dist/bin/linux-amd64/acme", OldSize: 40_000_000, Size: 41_000_000},
 				{Status: report.Removed, Kind: "binary", Name: "gone", Platform: amd64, Where: "dist/bin/linux-amd64/gone", OldSize: 5_000_000}},
@@ -104,6 +115,10 @@ func TestNamesAreEscaped(t *testing.T) {
 	r.Images[0].Image, r.Images[0].Layers[0].DiffID = planted, planted
 	r.Archives[0].Path, r.Archives[0].Images[0].Image = planted, planted
 	r.Shared[0].DiffID, r.Shared[0].Images = planted, []string{planted}
+	run := r.Runs[0]
+	run.Command, run.Shard, run.Machine.Name, run.Failure, run.Warnings = planted, planted, planted, planted, []string{planted}
+	run.Tasks[0].Name, run.Tasks[0].Worker, run.Tasks[1].From = planted, planted, planted
+	run.Steps[0].Target, run.Steps[0].Reasons[0].Name = planted, planted
 	r.Changes.With, r.Changes.Earlier.Version = planted, planted
 	r.Changes.Images[0].Old, r.Changes.Packages[0].Name, r.Changes.Artifacts[0].Where, r.Changes.Updates[0].Name = planted, planted, planted, planted
 	page := write(t, r)
@@ -127,6 +142,7 @@ func TestThePolicyAllowsTheScript(t *testing.T) {
 	_, script, _ := strings.Cut(page, "<script>")
 	script, _, _ = strings.Cut(script, "</script>")
 	sum := sha256.Sum256([]byte(script))
+	page = html.UnescapeString(page)
 	if want := "script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"; !strings.Contains(page, want) {
 		t.Errorf("the policy lacks %s", want)
 	}

@@ -25,7 +25,8 @@ for (const table of document.querySelectorAll("table")) {
     const label = document.createElement("label"), input = document.createElement("input");
     label.className = "filter";
     input.type = "search";
-    label.append("Filter: " + table.caption.textContent, input);
+    input.setAttribute("aria-label", "Filter: " + table.caption.textContent);
+    label.append("Filter", input);
     table.parentElement.before(label);
     input.addEventListener("input", () => {
       const words = input.value.toLowerCase().split(/\s+/);
@@ -41,5 +42,7 @@ const stops = () => document.querySelectorAll(".scroll").forEach((box) => {
   if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   else box.removeAttribute("tabindex");
 });
+// Closed tables are printed, too.
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
 addEventListener("resize", stops);
 stops();
