@@ -17,8 +17,8 @@ func (p *Program) schemaCommand() *cobra.Command {
 		Short:   "Print the JSON Schema of slipway.yaml, or of what commands print with --json",
 		GroupID: "tools",
 		Long: `Schema prints the JSON Schema of this version for slipway.yaml (config, the default), or
-for the documents that commands print with --json, dist/artifacts.json and the events of
---progress json (output).`,
+for the documents that commands print with --json, dist/artifacts.json, the records
+of runs and the events of --progress json (output).`,
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: []string{"config", "output"},
 		Example:   examples("slipway schema > slipway.schema.json", "slipway schema output"),

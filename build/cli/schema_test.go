@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/doctor"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/record"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/report"
 	"github.com/slipway-build/slipway/build/why"
@@ -62,6 +64,7 @@ func documents() []document {
 		{"size", "slipway size --json", []reflect.Type{reflect.TypeFor[sizes]()}},
 		{"version", "slipway version --json", []reflect.Type{reflect.TypeFor[program]()}},
 		{"artifacts.json", "the file dist/artifacts.json", []reflect.Type{result}},
+		{"record", "the file of --record", []reflect.Type{reflect.TypeFor[record.Record]()}},
 		{"event", "a line of standard error with --progress json", []reflect.Type{reflect.TypeFor[progress.Event]()}},
 	}
 }
@@ -133,7 +136,9 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 	hub := imagetest.Registry(t)
 	dist, merged := filepath.Join(dir, "dist"), filepath.Join(dir, "merged")
 	archive := filepath.Join(dist, "artifacts", "acme-images.linux-amd64.tar.zst")
-	env := map[string]string{"REGISTRY": hub, "SLIPWAY_CACHE": t.TempDir(), "PROGRESS": "json", "COSIGN_PASSWORD": "pw"}
+	env := map[string]string{"REGISTRY": hub, "SLIPWAY_CACHE": t.TempDir(), "PROGRESS": "json", "COSIGN_PASSWORD": "pw",
+		"SLIPWAY_RECORD": filepath.Join(t.TempDir(), "record.json")}
+	recorded := map[string]bool{}
 	key := filepath.Join(dir, "key")
 	if status, _, stderr := run(t, env, "key", "generate", "--output-key-prefix", key); status != 0 {
 		t.Fatal(stderr)
@@ -171,6 +176,15 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 			t.Fatalf("%v: exit status %d\n%s%s", c.args, status, stdout, stderr)
 		}
 		agrees(t, c.document, []byte(stdout))
+		if raw, err := os.ReadFile(env["SLIPWAY_RECORD"]); err == nil {
+			agrees(t, "record", raw)
+			of, err := record.ReadFile(env["SLIPWAY_RECORD"])
+			if err != nil || of.Command != "slipway "+c.document || len(of.Tasks) == 0 {
+				t.Errorf("%v: record %+v (%v)", c.args, of, err)
+			}
+			recorded[c.document] = true
+			os.Remove(env["SLIPWAY_RECORD"])
+		}
 		for line := range strings.Lines(stderr) {
 			var e progress.Event
 			if err := json.Unmarshal([]byte(line), &e); err != nil {
@@ -181,6 +195,9 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 				agrees(t, "event", []byte(line))
 			}
 		}
+	}
+	if got := slices.Sorted(maps.Keys(recorded)); !slices.Equal(got, []string{"build", "merge", "package", "publish", "verify"}) {
+		t.Errorf("the commands %v were recorded", got)
 	}
 	if !events["start"] || !events["end"] {
 		t.Errorf("saw only the events %v", events)
