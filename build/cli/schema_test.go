@@ -153,7 +153,7 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 		{"build", []string{"build", "--dry-run", "--config", config}},
 		{"build", []string{"build", "--config", config}},
 		{"package", []string{"package", "--config", config}},
-		{"doctor", []string{"doctor", "--config", config}},
+		{"doctor", []string{"doctor", "--offline", "--config", config}},
 		{"why", []string{"why", "--config", config}},
 		{"plan-diff", []string{"plan", "--diff", dist, "--config", config}},
 		{"report", []string{"report", dist, "--with", dist}},

@@ -34,10 +34,13 @@ func (x *examination) size(m release.Made) int64 { return x.earlier[m.Identity(x
 // disk compares the free space of the file systems of dist, the cache, the folder for temporary files and destinations
 // with what the release writes. Sizes are those of the earlier release, or else estimates.
 func (x *examination) disk(ctx context.Context) error {
-	preflight, err := x.Preflight(ctx, x.size)
-	if err != nil {
+	preflight := &workbench.Preflight{}
+	if x.missing {
+		x.find(Note, "", "the sizes of archives are unknown, since images were not found", "see the findings of images")
+	} else if found, err := x.Preflight(ctx, x.size); err != nil {
 		x.fromError(Error, err)
-		preflight = &workbench.Preflight{}
+	} else {
+		preflight = found
 	}
 	need := &need{Needs: preflight.Disks}
 	need.exactly(x.options.Cache, x.download)

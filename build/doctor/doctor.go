@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
+
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/workbench/disks"
 	"github.com/slipway-build/slipway/progress"
@@ -91,6 +93,9 @@ var checks = []check{
 	{"tools", false, (*examination).tools},
 	{"secrets", false, (*examination).secrets},
 	{"fetches", false, (*examination).fetches},
+	{"images", true, (*examination).images},
+	{"registries", true, (*examination).registries},
+	{"rate", true, (*examination).rate},
 	{"disk", false, (*examination).disk},
 	{"memory", false, (*examination).memory},
 }
@@ -103,11 +108,13 @@ type examination struct {
 	check    string // the name of the current check
 	result   Result
 	download int64 // size of the files that will be fetched, in bytes
+	pulls    map[name.Registry]int
+	missing  bool // an image of another project was not found
 }
 
 // Examine makes all checks for the plan of r. An error means that a check could not be made.
 func Examine(ctx context.Context, r *release.Release, o Options) (*Result, error) {
-	x := &examination{Release: r, options: o, earlier: sizesOf(o.Previous),
+	x := &examination{Release: r, options: o, earlier: sizesOf(o.Previous), pulls: map[name.Registry]int{},
 		result: Result{Project: r.Plan.Project, Version: r.Plan.Release.Version, Checks: []string{}, Findings: []Diagnosis{}}}
 	for _, warning := range r.Config.Warnings {
 		x.check = "slipway.yaml"

@@ -24,7 +24,7 @@ type project struct {
 // newProject writes a project with a list of one image, for Linux on two architectures. config is added to slipway.yaml.
 func newProject(t *testing.T, config string) *project {
 	t.Helper()
-	p := &project{t: t, dir: t.TempDir(), env: map[string]string{"TAG": "v1.2.3", "SOURCE_DATE_EPOCH": "1700000000"}}
+	p := &project{t: t, dir: t.TempDir(), env: map[string]string{"TAG": "v1.2.3", "SOURCE_DATE_EPOCH": "1700000000", "REGISTRY": imagetest.Registry(t)}}
 	p.options.Cache, p.options.CacheSize, p.options.Jobs = t.TempDir(), workbench.DefaultCacheSize, runtime.GOMAXPROCS(0)
 	p.write("slipway.yaml", "project: acme\nplatforms: [linux/amd64, linux/arm64]\n"+config)
 	return p

@@ -13,7 +13,6 @@ import (
 
 	"github.com/slipway-build/slipway/build/lock"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -24,7 +23,7 @@ import (
 // checked the rest. The error joins all problems.
 func (r *Release) Check(ctx context.Context, online bool) error {
 	r.Warn(ctx)
-	all, err := r.needs()
+	all, err := r.needs(r.full)
 	errs := []error{err, r.checkNames(), r.checkSelections()}
 	f, err := lock.Read(r.lockPath())
 	switch {
@@ -55,36 +54,28 @@ func (r *Release) checkOnline(ctx context.Context, all []needed) error {
 	if err := r.openBench(); err != nil {
 		return err
 	}
-	moved := make([]string, len(all))
-	err := parallel.Each(ctx, len(all), r.options.Transfers(), func(i int) (err error) {
-		n := all[i]
-		if n.base {
-			_, err = r.bench.FindBase(ctx, n.ref.String(), n.platform)
-		} else {
-			_, err = r.bench.FindImage(ctx, n.ref.String(), n.platform)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %s: %w", n.at, images.FormatPlatform(n.platform), err)
-		}
-		moved[i], err = r.moved(ctx, n)
-		return err
-	})
-	slices.Sort(moved)
-	for _, warning := range slices.Compact(moved) {
-		if warning != "" {
-			progress.Warn(ctx, warning)
+	var (
+		found  = r.lookUp(ctx, all, r.lock)
+		errs   []error
+		warned = map[string]bool{}
+	)
+	for _, f := range found {
+		errs = append(errs, f.Err)
+		if f.Moved != "" && !warned[f.Moved] {
+			warned[f.Moved] = true
+			progress.Warn(ctx, f.Moved)
 		}
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // moved returns a warning if a locked tag refers to another digest now, or "".
-func (r *Release) moved(ctx context.Context, n needed) (string, error) {
+func (r *Release) moved(ctx context.Context, n needed, f *lock.File) (string, error) {
 	tag, ok := n.ref.(name.Tag)
-	if !ok || r.lock == nil {
+	if !ok || f == nil {
 		return "", nil
 	}
-	digest, at, err := r.lock.Pin(tag)
+	digest, at, err := f.Pin(tag)
 	if err != nil {
 		return "", err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/lock"
 	"github.com/slipway-build/slipway/build/output"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -22,37 +23,38 @@ type needed struct {
 	ref      name.Reference
 	platform v1.Platform
 	base     bool
+	final    bool // an image is FROM it, rather than a stage that the image copies from
 	// at is the position of its reference, as file:line.
 	at string
 }
 
-// needs returns the images of other projects in the full plan, each once per platform.
-func (r *Release) needs() ([]needed, error) {
+// needs returns the images of other projects in a plan, each once per platform.
+func (r *Release) needs(p *plan.Plan) ([]needed, error) {
 	var (
 		all  []needed
 		errs []error
 		seen = map[string]bool{}
 		own  = r.full.Names()
 	)
-	add := func(text string, platform images.Platform, base bool, at string) {
+	add := func(text string, platform images.Platform, base, final bool, at string) {
 		ref, err := images.ParseReference(images.TrimTransport(text))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", at, err))
 			return
 		}
-		if key := fmt.Sprint(ref.Name(), platform, base); !seen[key] && !own[images.Qualified(ref)] {
+		if key := fmt.Sprint(ref.Name(), platform, base, final); !seen[key] && !own[images.Qualified(ref)] {
 			seen[key] = true
-			all = append(all, needed{ref, platform.Platform, base, at})
+			all = append(all, needed{ref, platform.Platform, base, final, at})
 		}
 	}
-	for _, step := range r.full.Archives {
+	for _, step := range p.Archives {
 		for _, image := range step.Images {
 			if image.Own == "" {
-				add(image.Names[0], step.Platform, false, image.Source)
+				add(image.Names[0], step.Platform, false, false, image.Source)
 			}
 		}
 	}
-	for _, step := range r.full.Images {
+	for _, step := range p.Images {
 		graph, err := assemble.New(assemble.Options{}).Graph(r.buildContext(step))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err))
@@ -63,7 +65,7 @@ func (r *Release) needs() ([]needed, error) {
 			errs = append(errs, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err))
 		}
 		for _, b := range bases {
-			add(b.Ref, images.Platform{Platform: b.Platform}, true, fmt.Sprintf("%s:%d", r.relative(step.Dockerfile), b.Line))
+			add(b.Ref, images.Platform{Platform: b.Platform}, true, b.Final, fmt.Sprintf("%s:%d", r.relative(step.Dockerfile), b.Line))
 		}
 	}
 	return all, errors.Join(parallel.Distinct(errs)...)
@@ -78,7 +80,7 @@ func (r *Release) Lock(ctx context.Context) (int, error) {
 	if r.options.Offline {
 		return 0, usage.Errorf("offline: lock needs registries to resolve tags")
 	}
-	all, err := r.needs()
+	all, err := r.needs(r.full)
 	if err != nil {
 		return 0, err
 	}
@@ -138,7 +140,7 @@ func (r *Release) openLock() error {
 		return usage.Wrap(fmt.Errorf("%w: --locked (environment SLIPWAY_LOCKED) uses its digests, and slipway lock writes it", err))
 	}
 	r.lock = f
-	all, _ := r.needs() // an unreadable file is reported when it is built
+	all, _ := r.needs(r.full) // an unreadable file is reported when it is built
 	return usage.Wrap(unlocked(f, all))
 }
 

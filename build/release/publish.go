@@ -31,8 +31,8 @@ func (r *Release) artifactDestinations() []config.Destination {
 	return slices.DeleteFunc(slices.Clone(r.Plan.Destinations), func(d config.Destination) bool { return d.Registry != "" })
 }
 
-// at returns the reference of a tag of the plan at a destination.
-func (r *Release) at(d config.Destination, ref string) (name.Reference, error) {
+// At returns the reference of a tag of the plan at a destination.
+func (r *Release) At(d config.Destination, ref string) (name.Reference, error) {
 	own := r.Config.Registry + "/" + r.Config.Repository + "/"
 	return images.ParseReference(d.Registry + "/" + d.Repository + "/" + strings.TrimPrefix(ref, own))
 }
@@ -167,7 +167,7 @@ func (p *publication) gatherImages() error {
 
 // add adds one push to a phase.
 func (p *publication) add(phase int, d config.Destination, ref string, artifact images.Artifact, digest v1.Hash, made Made) error {
-	to, err := p.at(d, ref)
+	to, err := p.At(d, ref)
 	if err != nil {
 		return err
 	}
@@ -231,7 +231,7 @@ func (p *publication) gatherIndexes(ctx context.Context) error {
 	var jobs []job
 	for _, d := range p.registryDestinations() {
 		for _, step := range p.full.Indexes {
-			to, err := p.at(d, step.Ref)
+			to, err := p.At(d, step.Ref)
 			if err != nil {
 				return err
 			}
@@ -272,7 +272,7 @@ func (p *publication) indexAt(ctx context.Context, d config.Destination, step pl
 	members := p.full.Leaves(step)
 	entries := make([]images.IndexEntry, len(members))
 	err := parallel.Each(ctx, len(members), p.options.Transfers(), func(n int) error {
-		ref, err := p.at(d, members[n])
+		ref, err := p.At(d, members[n])
 		if err != nil {
 			return err
 		}

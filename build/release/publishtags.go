@@ -26,7 +26,7 @@ type movingTag struct {
 // addTags adds pushes of an index to more tags of its repository.
 func (p *publication) addTags(index push, steps []plan.TagStep) error {
 	for _, step := range steps {
-		to, err := p.at(index.to, step.Ref)
+		to, err := p.At(index.to, step.Ref)
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,9 @@ package release
 import (
 	"context"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 )
 
@@ -58,4 +60,32 @@ func (r *Release) CheckSigning(ctx context.Context) error {
 		return err
 	}
 	return r.explain(signing.Check(ctx))
+}
+
+// Workbench opens the cache, without the shared ones, for what makes nothing. The caller closes the release.
+func (r *Release) Workbench() (*workbench.Workbench, error) {
+	err := r.openBench()
+	return r.bench, err
+}
+
+// Reported returns the digest of a tag of the plan in dist/artifacts.json, or "".
+func (r *Release) Reported(ref string) string {
+	report, err := r.readReport()
+	if err != nil {
+		return ""
+	}
+	return report.digests()[ref]
+}
+
+// CheckCredentials returns an error if a variable with credentials of a destination is not set.
+func (r *Release) CheckCredentials(d config.Destination) error {
+	_, err := r.login(d)
+	return err
+}
+
+// CheckVersion returns an error unless the version may be published: it must be the tag of the commit, without changes,
+// or a snapshot.
+func (r *Release) CheckVersion() error {
+	p := publication{Release: r, parts: plan.Verbs["publish"]}
+	return p.allowed()
 }

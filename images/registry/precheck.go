@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -64,6 +65,14 @@ func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 	}
 	return nil
 }
+
+// Budget returns how many pulls a registry says that it still allows. ok is false if it has not said that.
+func (c *Client) Budget(of name.Registry) (b transport.Budget, ok bool) {
+	return c.transport.Budget(of)
+}
+
+// Offsets returns by how much the clocks of the hosts that have answered are ahead of this one.
+func (c *Client) Offsets() map[string]time.Duration { return c.transport.Offsets() }
 
 // cancelUpload ends an upload. Its error is ignored, because registries drop abandoned uploads, and
 // not all of them implement this request.

@@ -11,6 +11,8 @@ type BaseImage struct {
 	// Ref is the reference as written in the Dockerfile or the named context.
 	Ref      string
 	Platform v1.Platform
+	// Final is whether the target itself is FROM it, rather than a stage that the target copies from.
+	Final bool
 	// Line is the line of the FROM or COPY; 0 if unknown.
 	Line int
 }
@@ -25,6 +27,10 @@ func (g *Graph) BaseImages() ([]BaseImage, error) {
 	if err != nil {
 		return nil, err
 	}
+	final := target
+	for final.Base != nil {
+		final = final.Base
+	}
 	var bases []BaseImage
 	for _, s := range g.Reachable(target) {
 		ref := s.BaseName
@@ -34,7 +40,7 @@ func (g *Graph) BaseImages() ([]BaseImage, error) {
 		if s.Base != nil || ref == "" || ref == Scratch || strings.Contains(ref, "://") {
 			continue
 		}
-		base := BaseImage{Ref: ref, Platform: s.PlatformOr(g.Options.Platform)}
+		base := BaseImage{Ref: ref, Platform: s.PlatformOr(g.Options.Platform), Final: s == final}
 		if len(s.Location) > 0 {
 			base.Line = s.Location[0].Start.Line
 		}

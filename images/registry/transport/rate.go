@@ -45,6 +45,9 @@ type rate struct {
 	slowed time.Time
 	// answered is the number of requests that the host did not refuse.
 	answered int64
+	// budget and offset are what the host has said last; see observe.
+	budget *Budget
+	offset *time.Duration
 }
 
 func newRate() *rate { return &rate{sending: make(parallel.Slots, 1)} }

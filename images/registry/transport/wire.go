@@ -63,6 +63,7 @@ func (s statuses) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	rate.observe(resp.Header, sent, time.Now())
 	if resp.StatusCode != http.StatusTooManyRequests {
 		rate.answer()
 	}
