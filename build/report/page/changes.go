@@ -52,7 +52,7 @@ func carried(c *report.Changes) (total cost.Sizes) {
 }
 
 func updates(c *report.Changes) part {
-	t := &table{Caption: "What an operator carries to nodes that have the archives of " + cmp.Or(c.Earlier.Version, "before"),
+	t := &table{Caption: "For nodes that have " + cmp.Or(c.Earlier.Version, "the archives before"),
 		Columns: []column{{"Archive", false}, {"Whole", true}, {"Delta", true}, {"Portable delta", true}, {"Pull from a registry", true}}}
 	for _, u := range c.Updates {
 		t.Rows = append(t.Rows, []cell{text(u.Name), bytesCell(u.Archive), bytesCell(u.Delta), bytesCell(u.Portable), bytesCell(u.Pull)})

@@ -50,12 +50,16 @@ func facts(r *report.Document) []fact {
 			size += m.Size
 		}
 	}
-	out := []fact{
+	indexes := ""
+	if n := counts["index"]; n > 0 {
+		indexes = plural(n, "index", "indexes")
+	}
+	out := slices.DeleteFunc([]fact{
 		{"Binaries", fmt.Sprint(counts["binary"]), ""},
-		{"Images", fmt.Sprint(counts["image"]), plural(counts["index"], "index", "indexes")},
+		{"Images", fmt.Sprint(counts["image"]), indexes},
 		{"Archives", fmt.Sprint(counts["archive"]), ""},
 		{"Published files", fmt.Sprint(published), progress.FormatBytes(size)},
-	}
+	}, func(f fact) bool { return f.Value == "0" })
 	if n := len(r.Packages); n > 0 {
 		out = append(out, fact{"Packages", fmt.Sprint(n), "in SBOMs"})
 	}

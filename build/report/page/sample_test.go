@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-build/slipway/build/report"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/build/why"
+	"github.com/slipway-build/slipway/images/airgap/cost"
 )
 
 // large returns the report of a release that three shards made, with that many tasks in all.
@@ -35,6 +36,7 @@ func large(t testing.TB, tasks int) *report.Document {
 			layer.Counted = j > 0
 			image := report.SizedImage{Image: "acme/" + name + ":v1.34.2-acme1", Platform: p, Digest: digest(), Size: size, Layers: []report.SizedLayer{layer, {DiffID: digest(), Size: size}}}
 			archive.Images, archive.Size = append(archive.Images, image), archive.Size+size
+			r.Made = append(r.Made, release.Made{Kind: "image", Name: name, Platform: p, Ref: "docker.io/acme/" + name + ":v1.34.2-acme1-" + os, Digest: image.Digest, Size: size + base.Size})
 			if i == 0 {
 				r.Images = append(r.Images, image)
 			}
@@ -43,6 +45,13 @@ func large(t testing.TB, tasks int) *report.Document {
 		r.Archives = append(r.Archives, archive)
 		r.Runs = append(r.Runs, shard(r, i, tasks/len(platforms), names, at, random))
 	}
+	amd64 := platform(t, "linux/amd64")
+	r.Changes = &report.Changes{With: "v1.34.1.html", Earlier: version.Release{Version: "v1.34.1+acme1"},
+		Updates: []report.UpdateCost{{Name: "acme-images.linux-amd64.tar.zst", Sizes: cost.Sizes{Archive: r.Archives[0].Size, Delta: 14_600_000, Portable: 17_900_000, Pull: 61_200_000}}},
+		Images: []report.ImageChange{{Status: report.Changed, Platform: amd64, Old: "acme/etcd:v1.34.1-acme1", New: "acme/etcd:v1.34.2-acme1", OldSize: 60_100_000, Size: 61_200_000},
+			{Status: report.Added, Platform: amd64, New: "acme/snapshot-controller:v1.34.2-acme1", Size: 22_000_000}},
+		Packages:  []report.PackageChange{{Name: "deb/debian/openssl", Old: []string{"3.0.17-1"}, New: []string{"3.0.18-1"}}, {Name: "golang/golang.org/x/net", Old: []string{"v0.45.0"}, New: []string{"v0.46.0"}}},
+		Artifacts: []report.ArtifactChange{{Status: report.Changed, Kind: "binary", Name: "etcd", Platform: amd64, Where: "dist/bin/linux-amd64/etcd", OldSize: 30_100_000, Size: 31_200_000}}}
 	r.Shared = []report.SharedLayer{{DiffID: base.DiffID, Size: base.Size, Images: []string{"acme/containerd:v1.34.2-acme1", "acme/coredns:v1.34.2-acme1", "acme/etcd:v1.34.2-acme1", "acme/kubelet:v1.34.2-acme1", "acme/runc:v1.34.2-acme1"},
 		Archives: []string{"core for linux/amd64", "core for linux/arm64"}, Saved: 18 * base.Size}}
 	return r
