@@ -88,6 +88,7 @@ func TestTheArgoWorkflowPublishesTheReleaseOfOneMachine(t *testing.T) {
 	if len(done) != 5 {
 		t.Errorf("%d tasks ran, want 3 shards, merge and publish", len(done))
 	}
+	r.hasReport(a.artifacts["merge.outputs.artifacts.report"])
 	r.sameRelease(want)
 }
 

@@ -42,6 +42,7 @@ type github struct {
 	artifacts map[string]string // folders by name
 	caches    map[string]string // folders by key
 	stored    string
+	temp      string // of the current job
 }
 
 // The workflow for GitHub publishes what one machine would, with each step as the file has it.
@@ -62,9 +63,10 @@ func TestTheGitHubWorkflowPublishesTheReleaseOfOneMachine(t *testing.T) {
 			}
 		}
 	}
-	if len(g.artifacts) != 4 || len(g.caches) != 3 {
-		t.Errorf("artifacts %v, caches %v; want those of 3 shards and of the merge", g.artifacts, g.caches)
+	if len(g.artifacts) != 8 || len(g.caches) != 3 {
+		t.Errorf("artifacts %v, caches %v; want those of 3 shards with their records, of the merge, and the report", g.artifacts, g.caches)
 	}
+	r.hasReport(filepath.Join(g.artifacts["report"], "slipway-report.html"))
 	r.sameRelease(want)
 }
 
@@ -86,7 +88,14 @@ func (g *github) runLeg(name string, job githubJob, matrix map[string]any) {
 	g.t.Helper()
 	j := g.job(fmt.Sprint(name, matrix["name"]))
 	files := g.t.TempDir()
-	added := filepath.Join(files, "env")
+	added, temp := filepath.Join(files, "env"), filepath.ToSlash(filepath.Join(files, "temp"))
+	g.temp = temp
+	inWorkspace := func(path string) string {
+		if filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(j.workspace, path)
+	}
 	testfile.Write(g.t, added, "")
 	var after []func()
 	for _, step := range job.Steps {
@@ -102,6 +111,7 @@ func (g *github) runLeg(name string, job githubJob, matrix map[string]any) {
 		case "":
 			env := g.environment(step.Env, matrix, added)
 			env["GITHUB_ENV"], env["GITHUB_OUTPUT"], env["GITHUB_ACTIONS"] = added, filepath.Join(files, "output"), "true"
+			env["RUNNER_TEMP"] = temp
 			switch step.Name {
 			case "Package":
 				g.onlyIn(j.name, env, "HOOK_TOKEN", "RELEASE_KEY")
@@ -131,10 +141,13 @@ func (g *github) runLeg(name string, job githubJob, matrix map[string]any) {
 			if g.artifacts[with["name"]] != "" {
 				g.t.Errorf("%s: the artifact %s exists", j.name, with["name"])
 			}
-			copyTree(g.t, filepath.Join(j.workspace, with["path"]), to, with["include-hidden-files"] == "true", false)
-			g.artifacts[with["name"]] = to
+			if _, err := os.Stat(inWorkspace(with["path"])); err == nil && filepath.Ext(with["path"]) != "" {
+				to = filepath.Join(to, filepath.Base(with["path"]))
+			}
+			copyTree(g.t, inWorkspace(with["path"]), to, with["include-hidden-files"] == "true", false)
+			g.artifacts[with["name"]] = filepath.Join(g.stored, with["name"])
 		case "actions/download-artifact":
-			g.download(j, with)
+			g.download(inWorkspace(with["path"]), with)
 		default:
 			g.t.Fatalf("%s: the action %s is not emulated", j.name, step.Uses)
 		}
@@ -159,13 +172,12 @@ func (g *github) cache(j *pipelineJob, with map[string]string) func() {
 	}
 }
 
-func (g *github) download(j *pipelineJob, with map[string]string) {
-	to := filepath.Join(j.workspace, with["path"])
+func (g *github) download(to string, with map[string]string) {
 	for name, dir := range g.artifacts {
 		if ok, err := path.Match(with["pattern"], name); err != nil || name != with["name"] && !ok {
 			continue
 		}
-		if with["name"] == "" {
+		if with["name"] == "" && with["merge-multiple"] != "true" {
 			copyTree(g.t, dir, filepath.Join(to, name), true, false)
 		} else {
 			copyTree(g.t, dir, to, true, false)
@@ -233,6 +245,10 @@ func (g *github) lookup(operand string, matrix map[string]any) string {
 	switch context {
 	case "matrix":
 		return fmt.Sprint(matrix[name])
+	case "runner":
+		if name == "temp" {
+			return g.temp
+		}
 	case "secrets":
 		return g.secrets[name]
 	case "github":

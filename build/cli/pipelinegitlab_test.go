@@ -85,6 +85,7 @@ func TestTheGitLabPipelinePublishesTheReleaseOfOneMachine(t *testing.T) {
 	if ran != 5 {
 		t.Errorf("%d jobs ran, want 3 shards, merge and publish", ran)
 	}
+	r.hasReport(filepath.Join(g.artifacts, "slipway-report.html"))
 	r.sameRelease(want)
 }
 

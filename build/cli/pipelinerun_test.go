@@ -162,6 +162,22 @@ func (r *pipelineRun) sameRelease(want map[string]string) {
 	}
 }
 
+// hasReport fails the test unless a file is a report of all jobs before publish.
+func (r *pipelineRun) hasReport(file string) {
+	r.t.Helper()
+	page, err := os.ReadFile(file)
+	if err != nil {
+		r.t.Error(err)
+		return
+	}
+	text := strings.ReplaceAll(string(page), ": ", ":")
+	for command, want := range map[string]int{"package": 3, "merge": 1, "verify": 1} {
+		if got := strings.Count(text, `"command":"slipway `+command+`"`); got != want {
+			r.t.Errorf("the report has %d runs of %s, want %d", got, command, want)
+		}
+	}
+}
+
 // generate writes the pipeline of a service, and returns its text.
 func (r *pipelineRun) generate(service string, flags ...string) string {
 	r.t.Helper()
@@ -248,6 +264,9 @@ func copyTree(t *testing.T, from, to string, hidden, modes bool) {
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(to, rel)), 0o755); err != nil {
 			return err
 		}
 		mode := fs.FileMode(0o644)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -63,7 +64,7 @@ this folder, and not to dist, whose bytes are compared.`,
 	c.Flags().StringVarP(&output, "output", "o", "slipway-report.html", "page to write; - is standard output")
 	c.Flags().StringVar(&p.settings.Config, "config", "", "path of slipway.yaml (default: the nearest one in this folder or above)")
 	c.Flags().StringVar(&options.with, "with", "", "EARLIER: release to compare with: a dist, a folder, a URL, an artifacts.json or a report")
-	c.Flags().StringArrayVar(&options.records, "record", nil, "FILE: record of a run that made the release, as build, package and publish write it (default: the last runs of this machine)")
+	c.Flags().StringArrayVar(&options.records, "record", nil, "FILE: record of a run that made the release, as build, package and publish write it, or a folder of records (default: the last runs of this machine)")
 	c.Flags().BoolVar(&options.deltas, "deltas", true, "with --with, measure what the deltas of archives have, which reads both archives")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON, and write no page")
 	mustHaveValue(c, "output", "with", "record")
@@ -136,13 +137,40 @@ func recordsOf(ctx context.Context, w *workbench.Workbench, dist string, files [
 		return record.Kept(ctx, w.Cache, abs), nil
 	}
 	for _, file := range files {
-		run, err := record.ReadFile(file)
+		found, err := recordsIn(file)
 		if err != nil {
-			return nil, fmt.Errorf("--record: %w", err)
+			return nil, err
 		}
-		runs = append(runs, run)
+		for _, file := range found {
+			run, err := record.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("--record: %w", err)
+			}
+			runs = append(runs, run)
+		}
 	}
 	return runs, nil
+}
+
+// recordsIn returns the paths of the records in a folder, or the path of a file.
+func recordsIn(path string) ([]string, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("--record: reading the folder of records: %w", err)
+	}
+	var found []string
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) == ".json" {
+			found = append(found, filepath.Join(path, entry.Name()))
+		}
+	}
+	if len(found) == 0 {
+		return nil, usage.Errorf("--record: %s has no record: missing *.json", path)
+	}
+	return found, nil
 }
 
 // writePage writes a report as a page.

@@ -31,7 +31,7 @@ func TestReport(t *testing.T) {
 		Tasks: []record.Task{{Name: "compress layers", End: 2}}}
 	other := *ran
 	other.Shard, other.Release.Version = "2/2", "v0.9.0"
-	if err := errors.Join(ran.WriteFile("one.json"), other.WriteFile("two.json")); err != nil {
+	if err := errors.Join(ran.WriteFile("one.json"), other.WriteFile("two.json"), ran.WriteFile("records/one.json"), os.Mkdir("empty", 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -48,6 +48,8 @@ func TestReport(t *testing.T) {
 		{"with a dist, without deltas", []string{"report", "--with", "dist", "--deltas=false", "-o", "-"}, 0, []string{"Nothing differs"}},
 		{"with records", []string{"report", "--record", "one.json", "--record", "two.json", "-o", "-"}, 0,
 			[]string{"Where the time went", "compress layers", "slipway package --shard 2/2 made acme v0.9.0, and is left out"}},
+		{"with a folder of records", []string{"report", "--record", "records", "-o", "-"}, 0, []string{"compress layers"}},
+		{"with a folder without records", []string{"report", "--record", "empty"}, 2, []string{"--record: empty has no record: missing *.json"}},
 		{"with no record", []string{"report", "--record", "dist/artifacts.json"}, 1, []string{"--record: "}},
 		{"with no release", []string{"report", "--with", "nowhere"}, 1, []string{"--with: reading nowhere", "want a dist"}},
 		{"of no release", []string{"report", "nowhere"}, 1, []string{"reading nowhere"}},
