@@ -96,6 +96,8 @@ var checks = []check{
 	{"images", true, (*examination).images},
 	{"registries", true, (*examination).registries},
 	{"rate", true, (*examination).rate},
+	{"destinations", true, (*examination).destinations},
+	{"clock", true, (*examination).clock},
 	{"disk", false, (*examination).disk},
 	{"memory", false, (*examination).memory},
 }
@@ -109,6 +111,7 @@ type examination struct {
 	result   Result
 	download int64 // size of the files that will be fetched, in bytes
 	pulls    map[name.Registry]int
+	clocks   clocks
 	missing  bool // an image of another project was not found
 }
 

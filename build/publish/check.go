@@ -3,6 +3,7 @@ package publish
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 )
 
@@ -19,24 +20,37 @@ const (
 // tilde or a space, with a dot, and removes dots at the ends.
 var keptName = regexp.MustCompile(`^[0-9A-Za-z_+@-]([0-9A-Za-z_.+@-]*[0-9A-Za-z_+@-])?$`)
 
+// CheckAsset returns an error if GitHub would refuse a file of this size, in bytes, or rename it. A negative size is
+// unknown.
+func CheckAsset(path string, size int64) error {
+	var errs []error
+	switch {
+	case size > maxAssetSize:
+		errs = append(errs, fmt.Errorf("%s: it has %d bytes, but GitHub allows at most %d per file: split it, or publish it elsewhere", path, size, maxAssetSize))
+	case size == 0:
+		errs = append(errs, fmt.Errorf("%s: it is empty, which GitHub does not allow", path))
+	}
+	if !keptName.MatchString(filepath.Base(path)) {
+		errs = append(errs, fmt.Errorf("%s: GitHub would rename it: want letters, digits, and _ + @ - or . inside", path))
+	}
+	return errors.Join(errs...)
+}
+
+// CheckAssetNumber returns an error if GitHub does not allow this number of files in a release.
+func CheckAssetNumber(n int) error {
+	if n > maxAssets {
+		return fmt.Errorf("%d files are too many: GitHub allows at most %d in a release", n, maxAssets)
+	}
+	return nil
+}
+
 // checkFiles returns the artifacts for files, without a request. The error lists missing files, and all files that
 // GitHub would refuse or rename.
 func checkFiles(files []string) ([]artifact, error) {
 	all, err := artifacts(files)
 	errs := []error{err}
 	for _, a := range all {
-		switch {
-		case a.size > maxAssetSize:
-			errs = append(errs, fmt.Errorf("%s: it has %d bytes, but GitHub allows at most %d per file: split it, or publish it elsewhere", a.path, a.size, maxAssetSize))
-		case a.size == 0:
-			errs = append(errs, fmt.Errorf("%s: it is empty, which GitHub does not allow", a.path))
-		}
-		if !keptName.MatchString(a.name) {
-			errs = append(errs, fmt.Errorf("%s: GitHub would rename it: want letters, digits, and _ + @ - or . inside", a.path))
-		}
+		errs = append(errs, CheckAsset(a.path, a.size))
 	}
-	if len(files) > maxAssets {
-		errs = append(errs, fmt.Errorf("%d files are too many: GitHub allows at most %d in a release", len(files), maxAssets))
-	}
-	return all, errors.Join(errs...)
+	return all, errors.Join(append(errs, CheckAssetNumber(len(files)))...)
 }

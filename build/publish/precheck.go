@@ -50,14 +50,33 @@ func (g GitHub) Check(ctx context.Context, files []string, o Options) error {
 	return nil
 }
 
+// A State is what GitHub has of a release.
+type State struct {
+	URL              string
+	Draft, Immutable bool
+	// Assets is their number.
+	Assets int
+}
+
+// Examine is Check without files. It also returns the release that exists, or nil.
+func (g GitHub) Examine(ctx context.Context, o Options) (*State, error) {
+	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
+	p, err := g.publisher(o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	release, err := p.lookUp(ctx)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", where, redacted(err, g.Token))
+	}
+	if release == nil {
+		return nil, err
+	}
+	return &State{URL: release.GetHTMLURL(), Draft: release.GetDraft(), Immutable: release.GetImmutable(), Assets: len(release.Assets)}, err
+}
+
 func (p *publisher) check(ctx context.Context, all []artifact) error {
-	var release *github.RepositoryRelease
-	err := p.task(ctx, "look up "+p.options.Tag, func(ctx context.Context) (err error) {
-		if release, err = p.find(ctx); err != nil {
-			return err
-		}
-		return errors.Join(p.checkTag(ctx), p.mayWrite(ctx))
-	})
+	release, err := p.lookUp(ctx)
 	if release == nil || err != nil {
 		return err
 	}
@@ -77,6 +96,18 @@ func (p *publisher) check(ctx context.Context, all []artifact) error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// lookUp returns the release for the tag, or nil. It is an error if the tag is at another commit, or the token may not
+// write.
+func (p *publisher) lookUp(ctx context.Context) (release *github.RepositoryRelease, err error) {
+	err = p.task(ctx, "look up "+p.options.Tag, func(ctx context.Context) (err error) {
+		if release, err = p.find(ctx); err != nil {
+			return err
+		}
+		return errors.Join(p.checkTag(ctx), p.mayWrite(ctx))
+	})
+	return release, err
 }
 
 // mayWrite requests generated release notes, which needs write access but writes nothing

@@ -38,7 +38,7 @@ func TestThePasswordIsForOneRegistry(t *testing.T) {
 func TestReleasesOfOneOfSeveralProjects(t *testing.T) {
 	planned := &plan.Plan{Project: "x", Release: version.Release{Version: "v2.0.0", TagPrefix: "cmd/x/"}}
 	p := &publication{Release: &Release{Plan: planned, options: Options{GitHubToken: "t"}}}
-	_, got, err := p.github(config.Destination{GitHub: config.GitHubRelease{Repository: "acme/acme"}})
+	_, got, err := p.GitHub(config.Destination{GitHub: config.GitHubRelease{Repository: "acme/acme"}})
 	if err != nil || got.Tag != "cmd/x/v2.0.0" || got.Name != "x v2.0.0" {
 		t.Errorf("the release of tag %s is called %s; %v", got.Tag, got.Name, err)
 	}

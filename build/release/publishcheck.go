@@ -27,7 +27,7 @@ func (p *publication) destinations() []config.Destination {
 }
 
 // forced reports whether a push to a destination may replace existing content.
-func (p *publication) forced(d config.Destination) bool { return p.options.Force || d.Force }
+func (r *Release) forced(d config.Destination) bool { return r.options.Force || d.Force }
 
 // allowed returns an error unless the version may be published: it must be the tag of the commit, without changes, or a
 // snapshot.

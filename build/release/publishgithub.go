@@ -64,7 +64,7 @@ func (r *Release) EndDrafts(ctx context.Context, rank Rank) error {
 func (p *publication) eachDraft(do func(publish.GitHub, publish.Options) error) error {
 	var errs []error
 	for _, d := range p.Plan.Destinations {
-		g, o, err := p.github(d)
+		g, o, err := p.GitHub(d)
 		if err == nil {
 			err = do(g, o)
 		}
@@ -76,7 +76,7 @@ func (p *publication) eachDraft(do func(publish.GitHub, publish.Options) error) 
 }
 
 func (p *publication) checkGitHub(ctx context.Context, d config.Destination) error {
-	github, options, err := p.github(d)
+	github, options, err := p.GitHub(d)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *publication) checkGitHub(ctx context.Context, d config.Destination) err
 }
 
 func (p *publication) sendGitHub(ctx context.Context, d config.Destination) error {
-	github, options, err := p.github(d)
+	github, options, err := p.GitHub(d)
 	if err != nil {
 		return err
 	}
@@ -96,20 +96,20 @@ func (p *publication) sendGitHub(ctx context.Context, d config.Destination) erro
 	return nil
 }
 
-// github returns the client of a destination, and the options of its release.
-func (p *publication) github(d config.Destination) (publish.GitHub, publish.Options, error) {
+// GitHub returns the client of a destination, and the options of its release.
+func (r *Release) GitHub(d config.Destination) (publish.GitHub, publish.Options, error) {
 	owner, repo, ok := strings.Cut(d.GitHub.Repository, "/")
 	switch {
 	case !ok:
 		return publish.GitHub{}, publish.Options{}, usage.Errorf("github %q: want owner/name", d.GitHub.Repository)
-	case p.options.Offline:
+	case r.options.Offline:
 		return publish.GitHub{}, publish.Options{}, fmt.Errorf("offline: cannot create the release of %s", d.GitHub.Repository)
-	case p.options.GitHubToken == "":
+	case r.options.GitHubToken == "":
 		return publish.GitHub{}, publish.Options{}, usage.Wrap(errors.New("GITHUB_TOKEN is not set: it needs write access to the contents of " + d.GitHub.Repository))
 	}
-	r, g := p.Plan.Release, d.GitHub
-	options := publish.Options{Tag: r.GitTag(), Name: cmp.Or(g.Title, p.Plan.Project+" "+r.Version), Commit: r.Commit,
-		Draft: g.Draft, Prerelease: r.Prerelease(), Discussion: g.Discussion, Replace: p.forced(d)}
+	v, g := r.Plan.Release, d.GitHub
+	options := publish.Options{Tag: v.GitTag(), Name: cmp.Or(g.Title, r.Plan.Project+" "+v.Version), Commit: v.Commit,
+		Draft: g.Draft, Prerelease: v.Prerelease(), Discussion: g.Discussion, Replace: r.forced(d)}
 	if prerelease, err := strconv.ParseBool(g.Prerelease); err == nil { // otherwise it is auto
 		options.Prerelease = prerelease
 	}
@@ -117,25 +117,25 @@ func (p *publication) github(d config.Destination) (publish.GitHub, publish.Opti
 		options.Latest = g.MakeLatest
 	}
 	var err error
-	options.Notes, options.GenerateNotes, err = p.notes(d)
-	return publish.GitHub{Owner: owner, Repo: repo, Token: p.options.GitHubToken, BaseURL: p.options.GitHubAPI}, options, err
+	options.Notes, options.GenerateNotes, err = r.notes(d)
+	return publish.GitHub{Owner: owner, Repo: repo, Token: r.options.GitHubToken, BaseURL: r.options.GitHubAPI}, options, err
 }
 
 // notes returns the text of a release on GitHub, or generated if GitHub generates it.
-func (p *publication) notes(d config.Destination) (text string, generated bool, err error) {
+func (r *Release) notes(d config.Destination) (text string, generated bool, err error) {
 	if d.GitHub.Notes == config.GeneratedNotes {
 		return "", true, nil
 	}
-	text, err = p.readNotes(d, d.GitHub.Notes)
+	text, err = r.readNotes(d, d.GitHub.Notes)
 	return text, false, err
 }
 
 // readNotes returns the content of file, which has the text of a release. If file is empty, it returns "".
-func (p *publication) readNotes(d config.Destination, file string) (string, error) {
+func (r *Release) readNotes(d config.Destination, file string) (string, error) {
 	if file == "" {
 		return "", nil
 	}
-	raw, err := regular.ReadFile(p.path(file))
+	raw, err := regular.ReadFile(r.path(file))
 	if err != nil {
 		return "", usage.Wrap(fmt.Errorf("%s: reading the notes: %w", d.Position, err))
 	}

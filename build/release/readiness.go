@@ -89,3 +89,16 @@ func (r *Release) CheckVersion() error {
 	p := publication{Release: r, parts: plan.Verbs["publish"]}
 	return p.allowed()
 }
+
+// CheckUpload returns an error if a destination on GitLab or S3 cannot be reached, or would not accept files. It sends
+// none.
+func (r *Release) CheckUpload(ctx context.Context, d config.Destination) error {
+	p := &publication{Release: r, parts: plan.Verbs["publish"]}
+	switch {
+	case d.GitLab.Project != "":
+		return p.checkGitLab(ctx, d)
+	case d.S3.Bucket != "":
+		return p.checkS3(ctx, d)
+	}
+	return nil
+}
