@@ -203,7 +203,7 @@ func signedArchives(b *release.Release) (paths []string) {
 
 // passedOn returns the flags that build and package are to get, too.
 func passedOn(c *cobra.Command) (out []string) {
-	own := []string{"json", "rebuild", "against", "attest", "sign-key", "config", "project", "out", "cache-dir", "progress", "jobs", "verbose"}
+	own := []string{"json", "rebuild", "against", "attest", "sign-key", "config", "project", "out", "cache-dir", "progress", "jobs", "verbose", "record"}
 	c.Flags().Visit(func(flag *pflag.Flag) {
 		if slices.Contains(own, flag.Name) {
 			return

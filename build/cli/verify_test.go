@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/attest/statement"
 	"github.com/slipway-build/slipway/images/imagetest"
@@ -39,6 +41,18 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A rebuild is a run of its own: it gets the flags that decide what is made, and does not write the record.
+func TestARebuildGetsTheFlagsOfTheBuild(t *testing.T) {
+	p := Program{Getenv: func(string) (string, bool) { return "", false }}
+	c := p.verifyCommand()
+	if err := c.ParseFlags([]string{"--record", "run.json", "--rebuild", "--locked", "--set", "A=b", "--json"}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"--locked=true", "--set=A=b"}, passedOn(c)); diff != "" {
+		t.Error(diff)
 	}
 }
 

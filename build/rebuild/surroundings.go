@@ -23,7 +23,7 @@ const (
 )
 
 // withoutCI are the variables that name files which a CI service reads. A rebuild writes none of them.
-var withoutCI = []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "SLIPWAY_OUTPUTS", "SLIPWAY_SUMMARY", "SLIPWAY_CODE_QUALITY", "SLIPWAY_PREVIOUS"}
+var withoutCI = []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "SLIPWAY_OUTPUTS", "SLIPWAY_SUMMARY", "SLIPWAY_CODE_QUALITY", "SLIPWAY_PREVIOUS", "SLIPWAY_RECORD"}
 
 // environment returns the variables of a rebuild: those of this process, with other surroundings. temp is a folder for its
 // temporary files, and cache that of its content cache; empty leaves the cache as it is.

@@ -14,6 +14,9 @@ func TestARebuildUsesNoSharedCache(t *testing.T) {
 			t.Errorf("no %s in %q", want, got)
 		}
 	}
+	if written := environment([]string{"SLIPWAY_RECORD=run.json"}, t.TempDir(), t.TempDir()); slices.Contains(written, "SLIPWAY_RECORD=run.json") {
+		t.Error("a rebuild writes the record of the run that verifies")
+	}
 	for _, entry := range got {
 		if entry == "GOCACHEPROG=slipway cache go" || entry == "SLIPWAY_CACHE_FROM=type=local,src=/shared" {
 			t.Errorf("%s is passed on", entry)

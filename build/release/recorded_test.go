@@ -2,6 +2,7 @@ package release
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/slipway-build/slipway/build/why"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // runRecorded runs package, and returns its record and error.
@@ -111,6 +113,32 @@ func TestAFailedRunIsRecorded(t *testing.T) {
 	}
 	if got.Totals().Failed == 0 || !strings.Contains(got.Failure, "x.go:3") || got.Steps[0].State != record.Unfinished {
 		t.Errorf("record %+v", got)
+	}
+}
+
+// So is one that is interrupted.
+func TestAnInterruptedRunIsRecorded(t *testing.T) {
+	r := makeRelease(t)
+	r.options.Record = filepath.Join(t.TempDir(), "record.json")
+	b := r.open()
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	err := b.Recorded(ctx, "slipway verify", plan.Selection{Verb: "verify"}, func(ctx context.Context) error {
+		progress.Start(ctx, "endless")
+		interrupt(errors.New("interrupted"))
+		return context.Cause(ctx)
+	})
+	if err == nil {
+		t.Fatal("an interrupted run succeeds")
+	}
+	got, err := record.ReadFile(r.options.Record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Failure != "interrupted" || len(got.Tasks) != 1 || !got.Tasks[0].Stopped {
+		t.Errorf("record %+v", got)
+	}
+	if kept := record.Kept(t.Context(), b.bench.Cache, b.path("dist")); len(kept) != 1 {
+		t.Errorf("the cache has %d records", len(kept))
 	}
 }
 
