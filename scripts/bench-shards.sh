@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Measures shards: a release of 24 images and archives, of 4 to 20 MB of content each, is packaged by one machine, and by
+# eight at the same time, whose folders dist are then merged. A machine is a control group with an eighth of the processor
+# time of this one, a checkout, and caches of its own. Prints the rows of docs/performance.md, and the efficiency: the time
+# of the one machine, divided by eight times that of the shards and the merge.
+#
+#   scripts/bench-shards.sh
+#   SHARDS=4 scripts/bench-shards.sh
+#
+# Shards are divided by the sizes of the release before, as in `slipway ci`. It must run as root, for the control groups.
+set -euo pipefail
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+shards=${SHARDS:-8}
+export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false" PROGRESS=none GIT_CONFIG_GLOBAL=/dev/null
+work=$(mktemp -d)
+groups=()
+trap 'for group in "${groups[@]}"; do rmdir "$group" || :; done; rm -rf "$work"' EXIT
+
+# A period of 100 ms. Version 1 of control groups has a folder for each kind.
+quota=$(($(nproc) * 100000 / shards))
+make_group() { # sets group
+  if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+    echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
+    group=/sys/fs/cgroup/slipway-$$-$1
+    mkdir "$group"
+    echo "$quota 100000" >"$group/cpu.max"
+  else
+    group=/sys/fs/cgroup/cpu/slipway-$$-$1
+    mkdir "$group"
+    echo 100000 >"$group/cpu.cfs_period_us"
+    echo "$quota" >"$group/cpu.cfs_quota_us"
+  fi
+  groups+=("$group")
+}
+for n in $(seq "$shards"); do make_group "$n"; done
+
+go build -C "$repo" -o "$work/slipway" ./cmd/slipway
+project=$work/project
+mkdir -p "$project/content"
+# The content is Go's own: programs, object files and source code.
+tar --sort=name --mtime=@0 --owner=0 --group=0 -C "$(go env GOROOT)" -cf "$work/content.tar" bin pkg src
+{
+  printf '%s\n' 'project: bench' 'registry: registry.example.com' 'repository: bench' 'platforms: [linux/amd64]' 'version: {base: v1.0.0}' 'images:'
+  for n in $(seq 24); do
+    printf '%s\n' "  - {name: image-$n, args: {N: '$n'}, variants: [{platforms: [linux/amd64]}]}"
+  done
+  printf '%s\n' 'airgap:' '  formats: [tar.zst]' '  lists:'
+  for n in $(seq 24); do printf '%s\n' "    list-$n: {images: [image-$n]}"; done
+} >"$project/slipway.yaml"
+printf '%s\n' 'FROM scratch' 'ARG N' 'COPY content/$N /content' >"$project/Dockerfile"
+printf '%s\n' dist >"$project/.gitignore"
+at=0
+for n in $(seq 24); do
+  size=$((4 + n % 5 * 4))
+  dd if="$work/content.tar" of="$project/content/$n" bs=1M skip="$at" count="$size" status=none
+  at=$((at + size))
+done
+git -C "$project" init -q
+git -C "$project" add -A
+git -C "$project" -c user.name=bench -c user.email=bench@example.com commit -qm content
+git -C "$project" tag v1.0.0
+
+# machine N COMMAND…: runs slipway on a machine
+machine() {
+  local n=$1 home=$work/machines/$1
+  shift
+  if [ ! -e "$home" ]; then
+    mkdir -p "$home"
+    git clone -q "$project" "$home/checkout"
+  fi
+  (
+    echo "$BASHPID" >"${groups[n - 1]}/cgroup.procs"
+    cd "$home/checkout"
+    SLIPWAY_CACHE=$home/cache exec "$work/slipway" "$@"
+  ) >"$home/log" 2>&1 || { cat "$home/log" >&2; return 1; }
+}
+now() { date +%s%N; }
+seconds() { awk -v ns="$1" 'BEGIN { printf "%.1f", ns / 1e9 }'; }
+sums() { (cd "$1" && find . -name '.?*' -prune -o -type f -print0 | sort -z | xargs -0 sha256sum); }
+
+echo "bench: one machine" >&2
+start=$(now)
+machine 1 package
+whole=$(($(now) - start))
+sums "$work/machines/1/checkout/dist" >"$work/whole.sums"
+cp "$work/machines/1/checkout/dist/artifacts.json" "$work/previous.json"
+rm -rf "$work/machines"
+
+echo "bench: $shards machines" >&2
+export SLIPWAY_PREVIOUS=$work/previous.json
+start=$(now)
+pids=()
+for n in $(seq "$shards"); do
+  machine "$n" package --shard "$n/$shards" &
+  pids+=("$!")
+done
+for pid in "${pids[@]}"; do wait "$pid"; done
+packaged=$(($(now) - start))
+start=$(now)
+machine 1 merge $(seq -f "$work/machines/%.0f/checkout/dist" 2 "$shards")
+merged=$(($(now) - start))
+sums "$work/machines/1/checkout/dist" | diff "$work/whole.sums" - >&2 || { echo "bench: the merged release differs" >&2; exit 1; }
+
+echo "| one machine with 1/$shards of $(nproc) cores | $(seconds $whole) s |"
+echo "| $shards machines of this kind | $(seconds $packaged) s |"
+echo "| merge on one of them | $(seconds $merged) s |"
+awk -v a="$whole" -v b="$((packaged + merged))" -v n="$shards" 'BEGIN { printf "| efficiency | %.2f |\n", a / b / n }'
