@@ -100,6 +100,9 @@ func TestPackGroupsRelatives(t *testing.T) {
 // An archive has the same bytes whether or not segments of an earlier one are cached. Segments that
 // cannot have changed are not made again.
 func TestPackCompressesOnlyChangedSegments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compresses 180 MB")
+	}
 	t.Parallel()
 	const n = 12 // 60 MiB: nearly twice the window
 	content := airgaptest.NewStore(t)
