@@ -14,6 +14,7 @@ const maxLines = 2500
 // large maps packages with more lines to the reasons.
 var large = map[string]string{
 	"build/cli":           "every command, with its flags and its help; what commands do is elsewhere",
+	"build/compile":       "the memory of earlier builds and the binaries of other machines depend on the same knowledge of what go reads",
 	"build/config":        "every key of slipway.yaml is declared and checked here, with the position of each value",
 	"images/airgap/delta": "what writes, applies and opens a delta shares its recipe and the limits of it; what does not is in packages of its own",
 	"images/registry":     "every request to a registry shares the client, its pace and its limits; transport sends them",

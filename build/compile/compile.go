@@ -33,6 +33,8 @@ type Options struct {
 	Ignore []string
 	// Offline makes a module that is missing in the module cache an error.
 	Offline bool
+	// Shared has binaries of other machines; nil means none. It needs Cache.
+	Shared Shared
 	// Environ is the environment, in the form of os.Environ, from which go's settings are taken;
 	// nil means that of the process.
 	Environ []string
@@ -86,6 +88,7 @@ type Result struct {
 type Compiler struct {
 	jobs      int
 	cache     string
+	shared    Shared
 	ignore    []string
 	inherited environment
 }
@@ -96,7 +99,7 @@ func New(o Options) *Compiler {
 	if env == nil {
 		env = os.Environ()
 	}
-	c := &Compiler{jobs: o.Jobs, cache: o.Cache, ignore: o.Ignore, inherited: inherit(env)}
+	c := &Compiler{jobs: o.Jobs, cache: o.Cache, shared: o.Shared, ignore: o.Ignore, inherited: inherit(env)}
 	if o.Offline {
 		// GOPRIVATE would bypass the proxy.
 		c.inherited = c.inherited.with(environment{"GOPROXY": "off", "GOPRIVATE": "", "GONOPROXY": "none"})
@@ -145,6 +148,8 @@ func (c *Compiler) compile(ctx context.Context, targets []Target) ([]Result, err
 		task.SetCached()
 		task.Done(nil)
 	}
+
+	stale = c.fetch(ctx, memory, stale, results)
 
 	var building errgroup.Group
 	building.SetLimit(c.buildsAtOnce())
@@ -285,9 +290,9 @@ func upToDate(jobs []*job, results []Result) []*job {
 // A goTool is the go command that builds.
 type goTool struct {
 	path string
-	// release is the release of Go, such as go1.26.1. identity identifies it and the file. Both are "" if they cannot be
-	// determined without running go.
-	release, identity string
+	// release is the release of Go, such as go1.26.1. version is the content of its file VERSION. identity identifies
+	// both and the file of the command. All are "" if they cannot be determined without running go.
+	release, version, identity string
 }
 
 // findGo finds the go command in PATH.
@@ -312,8 +317,9 @@ func findGo(env environment) (goTool, error) {
 	if errProgram != nil || errStamp != nil {
 		return tool, nil
 	}
+	tool.version = string(version)
 	tool.release, _, _ = strings.Cut(strings.TrimSpace(string(version)), "\n")
-	tool.identity = fmt.Sprint(string(version), path, filestate.Of(program), filestate.Of(stamp))
+	tool.identity = fmt.Sprint(tool.version, path, filestate.Of(program), filestate.Of(stamp))
 	return tool, nil
 }
 

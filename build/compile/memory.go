@@ -35,6 +35,7 @@ type memory struct {
 	ignore []string
 	// toolchain is the caller's GOTOOLCHAIN, the only inherited variable that changes the output.
 	toolchain string
+	shares    bool // with other machines
 
 	mu    sync.Mutex
 	trees map[string]func() (tree, error) // by module folder and GOWORK
@@ -42,7 +43,7 @@ type memory struct {
 
 // newMemory returns the memory for a build of jobs. The outputs of the jobs do not count as inputs.
 func newMemory(c *Compiler, tool goTool, jobs []*job) *memory {
-	m := &memory{tool: tool, toolchain: c.inherited["GOTOOLCHAIN"], trees: map[string]func() (tree, error){}}
+	m := &memory{tool: tool, toolchain: c.inherited["GOTOOLCHAIN"], shares: c.shared != nil, trees: map[string]func() (tree, error){}}
 	if c.cache != "" {
 		m.folder = filepath.Join(c.cache, "compile")
 	}

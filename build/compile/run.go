@@ -62,6 +62,10 @@ func (c *Compiler) attempt(ctx context.Context, tool goTool, memory *memory, b b
 	if err := errors.Join(os.Mkdir(out, 0o755), os.Mkdir(work, 0o755)); err != nil {
 		return err
 	}
+	keys := make([]string, len(b))
+	for i, j := range b {
+		keys[i] = memory.sharedKey(j)
+	}
 	if err := c.goBuild(ctx, tool, b, out, work, task); err != nil {
 		return err
 	}
@@ -70,13 +74,16 @@ func (c *Compiler) attempt(ctx context.Context, tool goTool, memory *memory, b b
 		return err
 	}
 	held := memory.held(b[0]) // one module, and one state of it, for all of b
-	for _, j := range b {
+	for i, j := range b {
 		results[j.index], errs[j.index] = take(ctx, j, out, made, memory, held)
+		if held && keys[i] != "" && errs[j.index] == nil {
+			c.shared.Share(ctx, keys[i], j.Output, results[j.index])
+		}
 	}
 	return nil
 }
 
-// take checks the binary that go built for j, and moves it to its final path.
+// take accepts the binary that go built for j.
 func take(ctx context.Context, j *job, temp string, made []os.DirEntry, memory *memory, held bool) (Result, error) {
 	name, plain := programName(j.Package)
 	if !plain { // it was built alone
@@ -89,6 +96,12 @@ func take(ctx context.Context, j *job, temp string, made []os.DirEntry, memory *
 	if !slices.ContainsFunc(made, func(e os.DirEntry) bool { return e.Name() == name }) {
 		return Result{}, fmt.Errorf("go build produced no program for %s: is its package clause `package main`?", j.Package)
 	}
+	return accept(ctx, j, path, memory, held)
+}
+
+// accept checks the binary at path, and moves it to j's output. held means that j's files are still as they were when they
+// were read for j.inputs.
+func accept(ctx context.Context, j *job, path string, memory *memory, held bool) (Result, error) {
 	if err := inspect(path, j); errors.Is(err, errWrongPlatform) {
 		return Result{}, fmt.Errorf("%w: check the tools in CC and env", err)
 	} else if err != nil {

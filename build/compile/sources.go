@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 
 	"golang.org/x/mod/modfile"
 
@@ -20,8 +19,7 @@ func (c *Compiler) Sources(dir, gowork string) ([]string, error) {
 		return nil, err
 	}
 	files, err := readTree(dir, gowork, c.withoutSource())
-	slices.Sort(files.files)
-	return slices.Compact(files.files), err
+	return files.files, err
 }
 
 // Toolchain returns the release of the go command that builds, such as go1.26.1, with GOTOOLCHAIN if it is set. It is

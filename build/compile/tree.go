@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/modfile"
@@ -24,6 +25,8 @@ type tree struct {
 	digest string
 	// files are their paths, each once.
 	files []string
+	// content returns the digest of contentOf; the files are read once.
+	content func() (string, error)
 	// doubtful means that a file changed so recently that, with the coarse times of its file
 	// system, it may change again and look the same.
 	doubtful bool
@@ -61,7 +64,10 @@ func readTree(dir, gowork string, ignore []string) (tree, error) {
 			}
 		}
 	}
-	return tree{digest: hex.EncodeToString(r.hash.Sum(nil)), files: r.files, doubtful: r.doubtful}, nil
+	slices.Sort(r.files)
+	files := slices.Compact(r.files)
+	content := sync.OnceValues(func() (string, error) { return contentOf(dir, files) })
+	return tree{digest: hex.EncodeToString(r.hash.Sum(nil)), files: files, content: content, doubtful: r.doubtful}, nil
 }
 
 type treeReader struct {

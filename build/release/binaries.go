@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-build/slipway/build/compile"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
 )
 
 // A builtBinary is a binary that this run has compiled.
@@ -81,10 +82,28 @@ func (r *Release) compileTarget(s plan.BinaryStep) compile.Target {
 }
 
 func (r *Release) compiler() *compile.Compiler {
-	return compile.New(compile.Options{
+	o := compile.Options{
 		Jobs: r.options.Jobs, Cache: filepath.Join(r.options.Cache, "compile"),
 		Ignore: []string{r.path("dist")}, Offline: r.options.Offline,
-	})
+	}
+	if r.Config.Cache.Binaries && r.bench != nil {
+		o.Shared = sharedBinaries{r.bench.Cache}
+	}
+	return compile.New(o)
+}
+
+// sharedBinaries keeps binaries in shared caches.
+type sharedBinaries struct{ cache *store.Store }
+
+// binaryKind is the kind of binaries in shared caches.
+const binaryKind = "binary"
+
+func (s sharedBinaries) Fetch(ctx context.Context, key, temp, output string) (place string, ok bool) {
+	return s.cache.FetchFile(ctx, binaryKind, key, temp, output)
+}
+
+func (s sharedBinaries) Share(ctx context.Context, key, path string, b compile.Result) {
+	s.cache.ShareFile(ctx, binaryKind, key, path, b.Digest, b.Size)
 }
 
 // A Made is a file or image that a run has made, or has found up to date.

@@ -33,7 +33,7 @@ func TestAFreshMachineUsesTheSharedCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	list := fmt.Sprintf(`["type=registry,ref=%s/team/cache", "type=local,dest=%s"]`, r.registry, filepath.ToSlash(folder))
-	text = append(text, fmt.Sprintf("cache: {from: %s, to: %s, public-key: env://CACHE_PUBLIC, key: env://CACHE_KEY, password: CACHE_PASSWORD}\n", list, list)...)
+	text = append(text, fmt.Sprintf("cache: {from: %s, to: %s, public-key: env://CACHE_PUBLIC, key: env://CACHE_KEY, password: CACHE_PASSWORD, binaries: true}\n", list, list)...)
 	if err := os.WriteFile(config, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestAFreshMachineUsesTheSharedCache(t *testing.T) {
 	for _, e := range before {
 		kinds[e.Kind()] = true
 	}
-	for _, kind := range []string{"layer", "content", "zstd-frame", "record-blob"} {
+	for _, kind := range []string{"layer", "content", "zstd-frame", "record-blob", "binary"} {
 		if !kinds[kind] {
 			t.Errorf("the cache has no %s", kind)
 		}

@@ -41,6 +41,18 @@ func (s *Store) Fetch(ctx context.Context, kind, key string) (*Fetched, bool) {
 	return s.files.Fetch(ctx, kind, key, true)
 }
 
+// FetchFile writes a file that ShareFile has shared, and that a trusted key has signed, to the new file temp, and returns
+// where it was. The caller moves it to path, from where it is added to other caches.
+func (s *Store) FetchFile(ctx context.Context, kind, key, temp, path string) (place string, ok bool) {
+	return s.files.FetchTo(ctx, kind, key, temp, path)
+}
+
+// ShareFile offers a file outside of the store to shared caches. Since nobody can check that it belongs to the key, it is
+// added only with a signature.
+func (s *Store) ShareFile(ctx context.Context, kind, key, path string, digest v1.Hash, size int64) {
+	s.files.Share(ctx, kind, key, false, path, cache.Blob{Digest: digest, Size: size})
+}
+
 // ProvenFile is DerivedFile for content that Fetch returns.
 func (s *Store) ProvenFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*files.File, error) {
 	return s.files.ProvenFile(ctx, kind, key, write)

@@ -47,6 +47,31 @@ func (s *Folder) Fetch(ctx context.Context, kind, key string, proven bool) (*Fet
 	}
 }
 
+// FetchTo writes the signed content for a kind and a key to the new file temp outside of the folder, and returns where it
+// was. The caller moves it to path.
+func (s *Folder) FetchTo(ctx context.Context, kind, key, temp, path string) (place string, ok bool) {
+	for {
+		found, ok := s.Shared.Find(ctx, kind, key, false)
+		if !ok {
+			return "", false
+		}
+		f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+		if err != nil {
+			return "", false // making the file fails for the same reason, and says so
+		}
+		out := &localWriter{file: f}
+		err = found.CopyTo(ctx, out)
+		if errors.Join(err, f.Close()) == nil {
+			s.Shared.Use(ctx, found, opener(path))
+			return found.Where(), true
+		}
+		if err == nil || out.failed || ctx.Err() != nil {
+			return "", false
+		}
+		s.Shared.Reject(ctx, found, err)
+	}
+}
+
 // fetch copies an entry to a temporary file. ours means that an error is about that file, and not about the cache.
 func (s *Folder) fetch(ctx context.Context, found *cache.Found) (fetched *Fetched, ours bool, err error) {
 	f, err := s.Temp()
