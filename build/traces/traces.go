@@ -24,6 +24,9 @@ import (
 // endTimeout limits how long a command waits for a collector that does not answer.
 const endTimeout = 5 * time.Second
 
+// maxSpans is the maximum number of spans that wait to be sent. The SDK silently drops those that are more.
+const maxSpans = 1 << 16
+
 // Start begins the span of a command, such as "slipway build", and returns a context whose tasks are spans in it, and are
 // reported to next as well. end ends the span, with the error of the command, and sends what is left. It never fails: a
 // collector that does not take the spans is a warning. getenv finds the headers of requests, which are secrets and not in
@@ -45,7 +48,7 @@ func Start(ctx context.Context, command, version string, next progress.Sink, get
 		next.Warning("no traces are sent: " + redact.Text(err.Error()))
 		return ctx, func(error) {}
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter, sdktrace.WithMaxQueueSize(maxSpans)), sdktrace.WithResource(about))
 	carrier := propagation.MapCarrier{"traceparent": getenv("TRACEPARENT"), "tracestate": getenv("TRACESTATE")}
 	ctx = propagation.TraceContext{}.Extract(ctx, carrier)
 	tracer := provider.Tracer("github.com/slipway-build/slipway", trace.WithInstrumentationVersion(version))
