@@ -13,6 +13,7 @@ const maxLines = 2500
 
 // large maps packages with more lines to the reasons.
 var large = map[string]string{
+	"images/engine":       "one build with BuildKit: the frontend, its inputs and results, and the connection share a job",
 	"build/cli":           "every command, with its flags and its help; what commands do is elsewhere",
 	"build/compile":       "the memory of earlier builds and the binaries of other machines depend on the same knowledge of what go reads",
 	"build/config":        "every key of slipway.yaml is declared and checked here, with the position of each value",

@@ -97,6 +97,8 @@ var checks = []check{
 	{"registries", true, (*examination).registries},
 	{"rate", true, (*examination).rate},
 	{"destinations", true, (*examination).destinations},
+	{"engines", true, (*examination).engines},
+	{"caches", true, (*examination).caches},
 	{"clock", true, (*examination).clock},
 	{"disk", false, (*examination).disk},
 	{"memory", false, (*examination).memory},

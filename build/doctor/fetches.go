@@ -32,11 +32,11 @@ func (x *examination) fetches(ctx context.Context) error {
 
 // downloads looks for ADD of a URL without a checksum.
 func (x *examination) downloads(step plan.ImageStep) {
-	downloads, _, err := x.needsOf(step)
+	needs, err := x.needsOf(step)
 	if err != nil {
 		return // a hook may make the file, or the build reports it
 	}
-	for _, d := range downloads {
+	for _, d := range needs.Downloads {
 		if !d.Checked {
 			x.find(Warning, fmt.Sprintf("%s:%d", x.BuildContext(step).Dockerfile, d.Line),
 				"ADD "+redact.Text(d.URL)+" has no checksum: its content may change, and the image with it",

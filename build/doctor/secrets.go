@@ -26,11 +26,11 @@ func (x *examination) secrets(context.Context) error {
 		if mounted[step.Image] == nil {
 			mounted[step.Image] = map[string][]string{}
 		}
-		_, mounts, err := x.needsOf(step)
+		needs, err := x.needsOf(step)
 		if err != nil {
 			continue // a hook may make the file, or the build reports it
 		}
-		for _, m := range mounts {
+		for _, m := range needs.Secrets {
 			mounted[step.Image][m.ID] = append(mounted[step.Image][m.ID], step.Platform.String())
 			x.mount(step, m)
 		}
@@ -39,11 +39,11 @@ func (x *examination) secrets(context.Context) error {
 	return nil
 }
 
-// needsOf returns what the Dockerfile of an image fetches and mounts.
-func (x *examination) needsOf(step plan.ImageStep) ([]dockerfile.Download, []dockerfile.SecretMount, error) {
+// needsOf returns what the Dockerfile of an image needs of its surroundings.
+func (x *examination) needsOf(step plan.ImageStep) (*dockerfile.Needs, error) {
 	graph, err := assemble.New(assemble.Options{}).Graph(x.BuildContext(step))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	return graph.Needs()
 }

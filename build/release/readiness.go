@@ -102,3 +102,11 @@ func (r *Release) CheckUpload(ctx context.Context, d config.Destination) error {
 	}
 	return nil
 }
+
+// CheckCaches returns an error for each place of the shared caches that cannot be read.
+func (r *Release) CheckCaches(ctx context.Context) []error {
+	if err := r.openBench(); err != nil {
+		return []error{err}
+	}
+	return r.bench.CheckCaches(ctx, r.sharedCache())
+}

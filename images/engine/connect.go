@@ -35,6 +35,9 @@ type connection struct {
 	classic bool
 	// version is BuildKit's version, such as v0.32; empty if unknown.
 	version string
+	workers []*buildkit.WorkerInfo
+	// dockerVersion is that of Docker Engine; empty for a buildkitd.
+	dockerVersion string
 }
 
 func (c *connection) close() {
@@ -98,7 +101,7 @@ func (c *connection) hello(ctx context.Context) error {
 	if err != nil && ctx.Err() == nil && hello.Err() != nil {
 		return context.Cause(hello)
 	}
-	c.version = versionOf(workers)
+	c.version, c.workers = versionOf(workers), workers
 	return err
 }
 
@@ -126,7 +129,7 @@ func connectDocker(ctx context.Context, o Options) (*connection, error) {
 		conn.close()
 		return fail(err)
 	}
-	conn.classic = info.Classic
+	conn.classic, conn.dockerVersion = info.Classic, info.Version
 	conn.buildkit, err = buildkit.New(ctx, "",
 		buildkit.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return client.Dial(ctx, "/grpc", "h2c", nil)

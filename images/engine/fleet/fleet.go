@@ -66,7 +66,7 @@ type builder struct {
 func (b *builder) next(ctx context.Context, except ...string) (address string, ok bool, err error) {
 	var all []string
 	for _, address := range b.addresses {
-		resolved, err := resolve(ctx, address)
+		resolved, err := Resolve(ctx, address)
 		if err != nil {
 			return "", false, err
 		}

@@ -27,9 +27,9 @@ type podList struct {
 // kubectlTimeout limits the time of a question to a cluster.
 const kubectlTimeout = 30 * time.Second
 
-// resolve returns an address, or those of the pods that it selects, sorted. It asks kubectl each time, since pods of a
+// Resolve returns an address, or those of the pods that it selects, sorted. It asks kubectl each time, since pods of a
 // fleet come and go.
-func resolve(ctx context.Context, address string) ([]string, error) {
+func Resolve(ctx context.Context, address string) ([]string, error) {
 	selector := endpoint.Selector(address)
 	if selector == "" {
 		return []string{address}, nil
