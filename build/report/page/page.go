@@ -58,6 +58,34 @@ type section struct {
 	Parts           []part
 }
 
+// The number of rows from which a table is closed, and the number of rows that are shown of it.
+const (
+	long  = 30
+	shown = 10
+)
+
+// fold closes long tables. Below a picture, the whole table is closed; elsewhere, its first rows are shown before it.
+func (s *section) fold() {
+	var parts []part
+	for _, p := range s.Parts {
+		whole := p.Table
+		if whole == nil || whole.Closed || len(whole.Rows) <= long {
+			parts = append(parts, p)
+			continue
+		}
+		closed := *whole
+		closed.Closed, closed.Caption = true, fmt.Sprintf("%s: all %d", whole.Caption, len(whole.Rows))
+		if p.Treemap != nil {
+			p.Table = &closed
+			parts = append(parts, p)
+			continue
+		}
+		p.Table = &table{Caption: fmt.Sprintf("%s: the first %d of %d", whole.Caption, shown, len(whole.Rows)), Columns: whole.Columns, Rows: whole.Rows[:shown]}
+		parts = append(parts, p, part{Table: &closed})
+	}
+	s.Parts = parts
+}
+
 // A part of a section is a figure, a table, or both. The title is a heading, unless it is empty.
 type part struct {
 	Title, Lead string
@@ -98,6 +126,7 @@ func Write(w io.Writer, r *report.Document, version string) error {
 		Data: template.JS(data),
 	}
 	for _, s := range []section{changes(r), runs(r), caching(r), sizes(r), sharing(r), files(r)} {
+		s.fold()
 		if len(s.Parts) > 0 {
 			v.Sections = append(v.Sections, s)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"html"
 	"regexp"
 	"strings"
@@ -158,5 +159,22 @@ func TestAnEmptyReport(t *testing.T) {
 	page := write(t, &report.Document{Project: "acme", Made: []release.Made{}})
 	if !strings.Contains(page, "<h1>acme</h1>") || strings.Contains(page, "<table>") {
 		t.Error("want a title and no tables")
+	}
+}
+
+// The first rows of a long table are shown before the whole one, which is closed; below a picture, only the latter is.
+func TestLongTablesAreClosed(t *testing.T) {
+	rows := func(n int) *table { return &table{Caption: "Files", Rows: make([][]cell, n)} }
+	s := section{Parts: []part{{Table: rows(long)}, {Title: "many", Table: rows(long + 1)}, {Treemap: &treemap{}, Table: rows(long + 1)}, {Lead: "no table"}}}
+	s.fold()
+	var got []string
+	for _, p := range s.Parts {
+		if p.Table != nil {
+			got = append(got, fmt.Sprintf("%s %d %v", p.Table.Caption, len(p.Table.Rows), p.Table.Closed))
+		}
+	}
+	want := []string{"Files 30 false", "Files: the first 10 of 31 10 false", "Files: all 31 31 true", "Files: all 31 31 true"}
+	if diff := cmp.Diff(want, got); diff != "" || len(s.Parts) != 5 {
+		t.Errorf("%d parts: %s", len(s.Parts), diff)
 	}
 }

@@ -113,9 +113,9 @@ func files(r *report.Document) section {
 	if len(r.Made) == 0 {
 		return s
 	}
-	t := &table{Caption: "Files, images and indexes of the release",
+	t := &table{Caption: "Files, images and indexes of the release, the largest first",
 		Columns: []column{{"Kind", false}, {"Platform", false}, {"File or tag", false}, {"Size", true}, {"Digest", false}}}
-	for _, m := range r.Made {
+	for _, m := range bySize(r.Made) {
 		platform := ""
 		if m.Platform.OS != "" {
 			platform = m.Platform.String()
