@@ -23,8 +23,8 @@ func FormatBytes(n int64) string {
 
 var units = []string{"kB", "MB", "GB", "TB", "PB", "EB"}
 
-// formatDuration formats a duration for people: 0.3s, 42.0s, 1m05s, 2h03m.
-func formatDuration(d time.Duration) string {
+// FormatDuration formats a duration for people: 0.3s, 42.0s, 1m05s, 2h03m.
+func FormatDuration(d time.Duration) string {
 	switch d = d.Round(100 * time.Millisecond); {
 	case d < time.Minute:
 		return fmt.Sprintf("%.1fs", d.Seconds())

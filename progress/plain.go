@@ -48,7 +48,7 @@ func finishedLine(e end) string {
 	s := fmt.Sprintf("%-7s %s", e.word(), printable(e.Name))
 	switch {
 	case e.failed():
-		return s + " (" + formatDuration(e.lasts) + "): " + printable(e.brief())
+		return s + " (" + FormatDuration(e.lasts) + "): " + printable(e.brief())
 	case e.Cached():
 		return s
 	}
@@ -59,9 +59,9 @@ func finishedLine(e end) string {
 func cost(e end) string {
 	done, _ := e.Bytes()
 	if done == 0 {
-		return formatDuration(e.lasts)
+		return FormatDuration(e.lasts)
 	}
-	return formatDuration(e.lasts) + ", " + FormatBytes(done)
+	return FormatDuration(e.lasts) + ", " + FormatBytes(done)
 }
 
 func (p *plain) warning(message string) {
@@ -88,7 +88,7 @@ func (p *plain) tick(rs []*running) {
 			continue
 		}
 		p.beats[r.Task] = now.Add(nextHeartbeat)
-		facts := []string{formatDuration(now.Sub(r.began))}
+		facts := []string{FormatDuration(now.Sub(r.began))}
 		if done, total := r.Bytes(); total > 0 {
 			facts = append(facts, FormatBytes(done)+" of "+FormatBytes(total))
 		} else if done > 0 {

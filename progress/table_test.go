@@ -49,7 +49,7 @@ func TestFormatDuration(t *testing.T) {
 		59*time.Second + 960*time.Millisecond: "1m00s", 65 * time.Second: "1m05s",
 		59*time.Minute + 59*time.Second + 400*time.Millisecond: "59m59s", 123 * time.Minute: "2h03m",
 	} {
-		if got := formatDuration(d); got != want {
+		if got := FormatDuration(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
 	}

@@ -79,7 +79,7 @@ func (t *terminal) finished(e end) {
 	switch {
 	case e.failed():
 		t.counts.failed.Add(1)
-		s = t.style(red, "✗ "+name) + "  " + formatDuration(e.lasts) + "  " + printable(e.brief())
+		s = t.style(red, "✗ "+name) + "  " + FormatDuration(e.lasts) + "  " + printable(e.brief())
 	case e.err != nil:
 		s = t.style(dim, "- "+name+"  stopped")
 	case e.Cached():
@@ -206,7 +206,7 @@ func (t *terminal) drawRow(w io.Writer, stat decor.Statistics, r *row, bar mpb.B
 // the elapsed time, and that over the speed.
 func (r *row) facts(elapsed time.Duration, room int) string {
 	done, total := r.Bytes()
-	took := pad(formatDuration(elapsed), 6)
+	took := pad(FormatDuration(elapsed), 6)
 	var bytes, speed, remaining string
 	if total > 0 {
 		bytes = pad(FormatBytes(done)+" / "+FormatBytes(total), 19)
@@ -216,7 +216,7 @@ func (r *row) facts(elapsed time.Duration, room int) string {
 	if rate := r.speed(); rate >= 1 {
 		speed = pad(FormatBytes(int64(rate))+"/s", 11)
 		if total > done {
-			remaining = formatDuration(time.Duration(float64(total-done)/rate*float64(time.Second))) + " left"
+			remaining = FormatDuration(time.Duration(float64(total-done)/rate*float64(time.Second))) + " left"
 		}
 	}
 	for _, facts := range [][]string{{took, bytes, speed, remaining}, {took, bytes, remaining}, {bytes, remaining}, {remaining}, {took}} {
@@ -239,7 +239,7 @@ func (t *terminal) drawCounts(w io.Writer, stat decor.Statistics) error {
 			parts = append(parts, fmt.Sprintf("%d %s", n, c.word))
 		}
 	}
-	parts = append(parts, formatDuration(t.now().Sub(t.began)))
+	parts = append(parts, FormatDuration(t.now().Sub(t.began)))
 	_, err := io.WriteString(w, t.style(dim, cut(strings.Join(parts, " · "), stat.AvailableWidth)))
 	return err
 }

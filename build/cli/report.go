@@ -37,7 +37,8 @@ earlier release: images, packages of SBOMs, sizes, and the delta that operators 
 DIR is the dist of a release, or a folder with its published files; URL is where these files
 are. The default is the dist of the project. EARLIER may be one of these, too, its
 artifacts.json, or the page of an earlier report, which contains its data. The page is written to slipway-report.html in
-this folder, and not to dist, whose bytes are compared.`,
+this folder, and not to dist, whose bytes are compared. In a CI job, its short form is
+added to the summary of the job.`,
 		Example: examples("slipway report", "slipway report --with v1.34.0.html -o v1.34.1.html", "slipway report https://example.com/v1.34.1 --with https://example.com/v1.34.0", "slipway report dist -o - > report.html"),
 		RunE: func(c *cobra.Command, words []string) error {
 			if asJSON && c.Flags().Changed("output") {
@@ -52,10 +53,13 @@ this folder, and not to dist, whose bytes are compared.`,
 				found, err = p.readReport(ctx, w, where, options)
 				return err
 			})
-			switch {
-			case err != nil:
+			if err != nil {
 				return err
-			case asJSON:
+			}
+			if err := p.settings.CI.WriteReport(found); err != nil {
+				return err
+			}
+			if asJSON {
 				return p.writeJSON(found)
 			}
 			return p.writePage(found, output)

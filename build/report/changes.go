@@ -53,6 +53,22 @@ type ArtifactChange struct {
 // Growth returns the number of bytes that were added.
 func (c ArtifactChange) Growth() int64 { return c.Size - c.OldSize }
 
+// ByGrowth returns the artifacts with the largest changes first.
+func (c *Changes) ByGrowth() []ArtifactChange {
+	abs := func(n int64) int64 { return max(n, -n) }
+	all := slices.Clone(c.Artifacts)
+	slices.SortStableFunc(all, func(a, b ArtifactChange) int { return cmp.Compare(abs(b.Growth()), abs(a.Growth())) })
+	return all
+}
+
+// Carried returns the sum of all updates.
+func (c *Changes) Carried() (total cost.Sizes) {
+	for _, u := range c.Updates {
+		total = total.Plus(u.Sizes)
+	}
+	return total
+}
+
 // An ImageChange is a difference of an image for one platform.
 type ImageChange struct {
 	Status   string          `json:"status"`

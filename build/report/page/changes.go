@@ -3,11 +3,9 @@ package page
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/slipway-build/slipway/build/report"
-	"github.com/slipway-build/slipway/images/airgap/cost"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -37,18 +35,10 @@ func summary(c *report.Changes) string {
 	}
 	text := fmt.Sprintf("Compared with %s: %s (%d added, %d removed, %d changed), %s and %s differ.", c.With, plural(len(c.Images), "image", "images"),
 		counts[report.Added], counts[report.Removed], counts[report.Changed], plural(len(c.Packages), "package", "packages"), plural(len(c.Artifacts), "artifact", "artifacts"))
-	if total := carried(c); total.Archive > 0 {
+	if total := c.Carried(); total.Archive > 0 {
 		text += fmt.Sprintf(" Deltas of all archives have %s instead of %s.", progress.FormatBytes(total.Delta), progress.FormatBytes(total.Archive))
 	}
 	return text
-}
-
-// carried returns the sum of all updates.
-func carried(c *report.Changes) (total cost.Sizes) {
-	for _, u := range c.Updates {
-		total = total.Plus(u.Sizes)
-	}
-	return total
 }
 
 func updates(c *report.Changes) part {
@@ -84,7 +74,7 @@ func packageChanges(c *report.Changes) part {
 func artifactChanges(c *report.Changes) part {
 	t := &table{Caption: "Files, images and indexes that differ, the largest change first",
 		Columns: []column{{"Status", false}, {"Kind", false}, {"Platform", false}, {"File or tag", false}, {"Before", true}, {"Now", true}, {"Growth", true}}}
-	for _, a := range byGrowth(c.Artifacts) {
+	for _, a := range c.ByGrowth() {
 		platform := ""
 		if a.Platform.OS != "" {
 			platform = a.Platform.String()
@@ -92,14 +82,6 @@ func artifactChanges(c *report.Changes) part {
 		t.Rows = append(t.Rows, []cell{text(a.Status), text(a.Kind), text(platform), text(a.Where), bytesCell(a.OldSize), bytesCell(a.Size), growth(a.Growth())})
 	}
 	return part{Title: "Files", Table: t}
-}
-
-// byGrowth sorts changes, the largest first.
-func byGrowth(all []report.ArtifactChange) []report.ArtifactChange {
-	abs := func(n int64) int64 { return max(n, -n) }
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b report.ArtifactChange) int { return cmp.Compare(abs(b.Growth()), abs(a.Growth())) })
-	return all
 }
 
 // growth shows a change of a size, with its sign.
