@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,17 +36,18 @@ func TestAFullDisk(t *testing.T) {
 func TestTheNeedOfDisks(t *testing.T) {
 	p := withList(t, 8_000_000)
 	dist := filepath.Join(p.dir, "dist")
-	make := func() int64 {
+	run := func() int64 {
 		s, err := plan.Select("package", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.open().Run(t.Context(), s); err != nil {
+		r := p.open()
+		if err := errors.Join(r.Run(t.Context(), s), r.Close()); err != nil {
 			t.Fatal(err)
 		}
 		return written(t, dist, p.options.Cache)
 	}
-	make()
+	run()
 	raw, err := os.ReadFile(filepath.Join(dist, "artifacts.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +64,7 @@ func TestTheNeedOfDisks(t *testing.T) {
 	for _, d := range p.examine().Disks {
 		need += d.Need
 	}
-	used := make()
+	used := run()
 	t.Logf("estimated %d bytes, and %d were written", need, used)
 	if need < used*9/10 || need > used*11/10 {
 		t.Errorf("estimated %d bytes, and %d were written", need, used)
