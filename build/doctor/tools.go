@@ -68,7 +68,7 @@ func (x *examination) compilers() {
 // positionOf returns the position of a binary in slipway.yaml.
 func (x *examination) positionOf(b plan.BinaryStep) string {
 	for _, of := range x.Config.Binaries {
-		if of.Name == b.Name && slices.ContainsFunc(append(of.Platforms, b.Platform.Platform), b.Platform.Equals) {
+		if of.Name == b.Name {
 			return of.Position.String()
 		}
 	}
