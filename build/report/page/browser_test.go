@@ -166,6 +166,19 @@ func TestBrowserDoesNotScrollSideways(t *testing.T) {
 	}
 }
 
+// On paper of 19 cm, which is 718 wide, nothing is clipped.
+func TestBrowserPrintsEverything(t *testing.T) {
+	for name, page := range pages(t) {
+		var clipped []string
+		probe(t, strings.Replace(page, "@media print", "@media all", 1), `document.querySelectorAll("details").forEach((d) => { d.open = true; });
+			done([...document.querySelectorAll(".scroll")].filter((box) => box.scrollWidth > box.clientWidth).map((box) => box.textContent.trim().slice(0, 60)));`,
+			&clipped, "--window-size=718,1000")
+		if len(clipped) > 0 {
+			t.Errorf("%s: these are wider than the paper: %q", name, clipped)
+		}
+	}
+}
+
 func TestBrowserSortsAndFilters(t *testing.T) {
 	var got struct {
 		First, Last, Sort string
