@@ -60,14 +60,18 @@ git -C "$project" add -A
 git -C "$project" -c user.name=bench -c user.email=bench@example.com commit -qm content
 git -C "$project" tag v1.0.0
 
+# fresh COUNT: makes new machines
+fresh() {
+  local n
+  rm -rf "$work/machines"
+  mkdir "$work/machines"
+  for n in $(seq "$1"); do git clone -q "$project" "$work/machines/$n/checkout"; done
+  sync
+}
 # machine N COMMAND…: runs slipway on a machine
 machine() {
   local n=$1 home=$work/machines/$1
   shift
-  if [ ! -e "$home" ]; then
-    mkdir -p "$home"
-    git clone -q "$project" "$home/checkout"
-  fi
   (
     echo "$BASHPID" >"${groups[n - 1]}/cgroup.procs"
     cd "$home/checkout"
@@ -79,19 +83,20 @@ seconds() { awk -v ns="$1" 'BEGIN { printf "%.1f", ns / 1e9 }'; }
 sums() { (cd "$1" && find . -name '.?*' -prune -o -type f -print0 | sort -z | xargs -0 sha256sum); }
 
 echo "bench: one machine" >&2
+fresh 1
 start=$(now)
 machine 1 package
 whole=$(($(now) - start))
 sums "$work/machines/1/checkout/dist" >"$work/whole.sums"
 cp "$work/machines/1/checkout/dist/artifacts.json" "$work/previous.json"
-rm -rf "$work/machines"
 
 echo "bench: $shards machines" >&2
 export SLIPWAY_PREVIOUS=$work/previous.json
+fresh "$shards"
 start=$(now)
 pids=()
 for n in $(seq "$shards"); do
-  machine "$n" package --shard "$n/$shards" &
+  (began=$(now); machine "$n" package --shard "$n/$shards"; echo "bench: shard $n: $(seconds $(($(now) - began))) s" >&2) &
   pids+=("$!")
 done
 for pid in "${pids[@]}"; do wait "$pid"; done
