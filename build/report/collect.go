@@ -68,10 +68,10 @@ func layersOf(image v1.Image, m release.Made, seen map[string]bool) (SizedImage,
 	return one, nil
 }
 
-// add adds a layer. It counts if no image before has it.
+// add adds a layer. It counts for the first image that has it.
 func (i *SizedImage) add(l SizedLayer, seen map[string]bool) {
-	l.Counted = seen[l.DiffID]
-	if !l.Counted {
+	l.Elsewhere = seen[l.DiffID]
+	if !l.Elsewhere {
 		seen[l.DiffID] = true
 		i.Size += l.Size
 	}

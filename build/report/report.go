@@ -51,8 +51,8 @@ type SizedLayer struct {
 	DiffID string `json:"diffID"`
 	// Size is the compressed size in a registry or in the archive, in bytes.
 	Size int64 `json:"size"`
-	// Counted means that the layer counts for an image before.
-	Counted bool `json:"counted,omitempty"`
+	// Elsewhere means that an image before has the layer, and that it counts for that one.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // A SizedArchive is an air-gap archive.

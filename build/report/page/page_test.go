@@ -39,7 +39,7 @@ func small(t testing.TB) *report.Document {
 	digest := func(c string) string { return "sha256:" + strings.Repeat(c, 64) }
 	base, own := report.SizedLayer{DiffID: digest("b"), Size: 30_000_000}, report.SizedLayer{DiffID: digest("c"), Size: 12_000_000}
 	again := base
-	again.Counted = true
+	again.Elsewhere = true
 	return &report.Document{
 		Project: "acme", Release: version.Release{Version: "v1.3.0+acme1", Tag: "v1.3.0-acme1", Commit: "c0ffee5e1e5d15c0", Epoch: time.Unix(0, 0).UTC()},
 		Made: []release.Made{

@@ -33,7 +33,7 @@ func large(t testing.TB, tasks int) *report.Document {
 			size := int64(2_000_000 + random.IntN(70_000_000)/(j+1))
 			r.Made = append(r.Made, release.Made{Kind: "binary", Name: name, Platform: p, Path: "dist/bin/" + os + "/" + name, Digest: digest(), Size: size})
 			layer := base
-			layer.Counted = j > 0
+			layer.Elsewhere = j > 0
 			image := report.SizedImage{Image: "acme/" + name + ":v1.34.2-acme1", Platform: p, Digest: digest(), Size: size, Layers: []report.SizedLayer{layer, {DiffID: digest(), Size: size}}}
 			archive.Images, archive.Size = append(archive.Images, image), archive.Size+size
 			r.Made = append(r.Made, release.Made{Kind: "image", Name: name, Platform: p, Ref: "docker.io/acme/" + name + ":v1.34.2-acme1-" + os, Digest: image.Digest, Size: size + base.Size})

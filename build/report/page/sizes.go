@@ -60,7 +60,7 @@ func (g *groups) addImage(name string, i report.SizedImage) []cell {
 	var largest, before int64
 	for n, l := range i.Layers {
 		largest = max(largest, l.Size)
-		if l.Counted {
+		if l.Elsewhere {
 			before += l.Size
 			continue
 		}
