@@ -109,7 +109,8 @@ type examination struct {
 	*release.Release
 	options  Options
 	earlier  sizes
-	check    string // the name of the current check
+	isMade   func(path string) bool // see madeBy
+	check    string                 // the name of the current check
 	result   Result
 	download int64 // size of the files that will be fetched, in bytes
 	pulls    map[name.Registry]int
@@ -119,7 +120,7 @@ type examination struct {
 
 // Examine makes all checks for the plan of r. An error means that a check could not be made.
 func Examine(ctx context.Context, r *release.Release, o Options) (*Result, error) {
-	x := &examination{Release: r, options: o, earlier: sizesOf(o.Previous), pulls: map[name.Registry]int{},
+	x := &examination{Release: r, options: o, earlier: sizesOf(o.Previous), isMade: madeBy(r.Plan), pulls: map[name.Registry]int{},
 		result: Result{Project: r.Plan.Project, Version: r.Plan.Release.Version, Checks: []string{}, Findings: []Diagnosis{}}}
 	for _, warning := range r.Config.Warnings {
 		x.check = "slipway.yaml"

@@ -46,16 +46,15 @@ func (x *examination) compilers() {
 		if b.Prebuilt != "" {
 			continue
 		}
-		at := x.positionOf(b)
 		if missing != nil {
-			x.find(Error, at, "binary "+b.Name+": "+missing.Error(), "")
+			x.find(Error, x.positionOf(b), "binary "+b.Name+": "+missing.Error(), "")
 			return
 		}
 		if x.isMade(b.Module) {
 			continue // it does not exist yet
 		}
 		if err := x.CheckBinary(b); err != nil {
-			x.find(Error, at, fmt.Sprintf("%s for %s: %v", b.Name, b.Platform, err), "")
+			x.find(Error, x.positionOf(b), fmt.Sprintf("%s for %s: %v", b.Name, b.Platform, err), "")
 			continue
 		}
 		if !modules[b.Module] {
@@ -104,20 +103,23 @@ func (x *examination) hooks() {
 	}
 }
 
-// isMade reports whether a path is in dist, or belongs to a fetched file or to an output of a hook.
-func (x *examination) isMade(planned string) bool {
-	below := func(dir string) bool { return planned == dir || strings.HasPrefix(planned, dir+"/") }
-	planned = path.Clean(planned)
-	if below("dist") || slices.ContainsFunc(x.Plan.Fetches, func(f plan.FetchStep) bool { return below(path.Clean(f.Path)) }) {
-		return true
+// madeBy returns a function that reports whether a path is in dist, or belongs to a fetched file or to an output of a hook.
+func madeBy(p *plan.Plan) func(planned string) bool {
+	folders := []string{"dist"}
+	for _, f := range p.Fetches {
+		folders = append(folders, path.Clean(f.Path))
 	}
-	for _, h := range x.Plan.HookSteps() {
-		outputs, err := glob.New(h.Outputs...)
-		if err == nil && outputs.Has(planned) {
-			return true
+	var outputs []*glob.Set
+	for _, h := range p.HookSteps() {
+		if set, err := glob.New(h.Outputs...); err == nil && len(h.Outputs) > 0 {
+			outputs = append(outputs, set)
 		}
 	}
-	return false
+	return func(planned string) bool {
+		planned = path.Clean(planned)
+		return slices.ContainsFunc(folders, func(dir string) bool { return planned == dir || strings.HasPrefix(planned, dir+"/") }) ||
+			slices.ContainsFunc(outputs, func(set *glob.Set) bool { return set.Has(planned) })
+	}
 }
 
 // connectors maps schemes of addresses of engines to the programs that connect to them.
