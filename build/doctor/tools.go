@@ -24,7 +24,7 @@ func (x *examination) tools(ctx context.Context) error {
 	x.compilers()
 	x.hooks()
 	x.connections()
-	if _, err := process.LookPath("git"); err != nil {
+	if _, err := process.LookPath("git"); err != nil && x.env("TAG") == "" {
 		x.find(Warning, "", "git is not in PATH: versions and commits come from it", "install git, or set TAG")
 	}
 	for _, d := range x.Plan.Destinations {

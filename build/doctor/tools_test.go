@@ -48,5 +48,6 @@ builders: {linux/arm64: ["ssh://builder", "kube-pod://?selector=app=buildkit"], 
 	r := p.examine()
 	p.wants(r, Error, "tools", "slipway.yaml:4:5: ssh is not in PATH: it connects to the engine at ssh://builder: install it")
 	p.wants(r, Error, "tools", "kubectl is not in PATH")
-	p.wants(r, Warning, "tools", "git is not in PATH")
+	delete(p.env, "TAG") // without which git is needed
+	p.wants(p.examine(), Warning, "tools", "git is not in PATH")
 }
