@@ -70,7 +70,7 @@ done
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
 [ $# -gt 0 ] || set -- ./...
 # gotest alone decides: go test also fails because of a test that is listed.
-{ GOOS=windows go test -json -short -vet=off -count=1 -skip '^Fuzz' -timeout 30m -ldflags "-s -w" \
+{ GOOS=windows go test -json -short -vet=off -count=1 -skip '^Fuzz' -timeout 10m -ldflags "-s -w" \
   -overlay "$work/overlay.json" -exec "env ${without}$wine" "$@" || true; } |
   tee "${EVENTS:-/dev/null}" |
   go -C scripts/gotest run . -limits "$PWD/scripts/wine-limits.txt" &
