@@ -41,7 +41,7 @@ func TestLimits(t *testing.T) {
 		{"one is skipped", events("skip TestX/one", "pass TestX", "fail TestY"), "ok  \tm/a\t1s\t(1 as listed)\nLIST:3: TestX/one does not fail, but is listed\n", false},
 		{"one does not run", events("fail TestY"), "ok  \tm/a\t1s\t(1 as listed)\n", true},
 		{"the package ended early", `{"Action":"output","Package":"m/a","Test":"TestB","Output":"panic: oh\n"}` + "\n" + events("fail TestX/one", "fail TestX", "fail TestY"),
-			"ok  \tm/a\t1s\t(2 as listed)\npanic: oh\n", false},
+			"ok  \tm/a\t1s\t(2 as listed)\npanic: oh\n--- NOT ENDED: TestB\n", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "list")

@@ -111,6 +111,8 @@ func (r *reader) read(e event) {
 		r.write(e.Output)
 	case e.Action == "build-fail":
 		r.failed = true
+	case e.Action == "run":
+		r.said[key] = nil
 	case e.Action == "output" && e.Test == "":
 		if e.Output != "PASS\n" {
 			r.write(r.excused.summary(e.Package, e.Output))
@@ -140,12 +142,13 @@ func (r *reader) endTest(e event) {
 	}
 }
 
-// failPackage writes the output of tests without an event of their own, because a panic or the time
-// limit ended them.
+// failPackage writes the names and the output of tests without an event of their own, because a panic, a signal or the
+// time limit ended them.
 func (r *reader) failPackage(e event) {
 	cut := unfinished(r.said, e.Package)
 	for _, key := range cut {
 		r.write(r.said[key]...)
+		r.write(fmt.Sprintf("--- NOT ENDED: %s\n", key[1]))
 		delete(r.said, key)
 	}
 	if len(cut) > 0 || !r.excused.failed(e.Package) {

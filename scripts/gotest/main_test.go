@@ -26,10 +26,14 @@ func TestRun(t *testing.T) {
 {"Action":"output","Package":"b","Output":"ok  \tb\t0.1s\n"}
 {"Action":"pass","Package":"b"}
 `, "    x_test.go:3: bad\nFAIL\ta\t0.1s\nok  \tb\t0.1s\n", false},
+		{"killed while a test said nothing", `{"Action":"run","Package":"a","Test":"TestX"}
+{"Action":"output","Package":"a","Output":"FAIL\ta\t0.1s\n"}
+{"Action":"fail","Package":"a"}
+`, "FAIL\ta\t0.1s\n--- NOT ENDED: TestX\n", false},
 		{"ended by a panic", `{"Action":"output","Package":"a","Test":"TestX","Output":"panic: oh\n"}
 {"Action":"output","Package":"a","Output":"FAIL\ta\t0.1s\n"}
 {"Action":"fail","Package":"a"}
-`, "FAIL\ta\t0.1s\npanic: oh\n", false},
+`, "FAIL\ta\t0.1s\npanic: oh\n--- NOT ENDED: TestX\n", false},
 		{"not built", `{"ImportPath":"a","Action":"build-output","Output":"# a\n"}
 {"ImportPath":"a","Action":"build-fail"}
 {"Action":"output","Package":"a","Output":"FAIL\ta [build failed]\n"}
