@@ -1,7 +1,6 @@
 package keylesstest
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/sha256"
@@ -19,12 +18,21 @@ import (
 // other is an entry that the log has beside the one that is added.
 var other = sha256.Sum256([]byte("\x00other"))
 
-// entryID is the ID of the entry that is added, by which the answer and its ETag name it.
-const entryID = "24296fb24b8ad77a"
+// entryID returns the ID of the entry for a proposal, by which the answer and its ETag name it.
+func entryID(proposal []byte) string {
+	sum := sha256.Sum256(proposal)
+	return hex.EncodeToString(sum[:8])
+}
 
-var errAdded = errors.New("an equivalent entry already exists in the transparency log")
+// An addedError is a conflict with the entry of this ID.
+type addedError string
 
-// add answers a request to add an entry. The log has two entries then. An entry that it has added before is a conflict.
+func (addedError) Error() string {
+	return "an equivalent entry already exists in the transparency log"
+}
+
+// add answers a request to add an entry. Each entry is the second of a log of its own. An entry that was added before is a
+// conflict.
 func (s *Services) add(r *http.Request) ([]byte, error) {
 	s.Entries.Add(1)
 	raw, err := io.ReadAll(r.Body)
@@ -33,14 +41,15 @@ func (s *Services) add(r *http.Request) ([]byte, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if bytes.Equal(raw, s.proposal) {
-		return nil, errAdded
+	id := entryID(raw)
+	if s.entries[id] != nil {
+		return nil, addedError(id)
 	}
 	answer, err := s.entry(raw)
 	if err != nil {
 		return nil, err
 	}
-	s.proposal, s.answer = raw, answer
+	s.entries[id] = answer
 	if s.Lost.Add(-1) >= 0 {
 		return nil, errUnavailable
 	}
@@ -75,7 +84,7 @@ func (s *Services) entry(proposal []byte) ([]byte, error) {
 	}
 	hint := binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(id[:]))
 	checkpoint += "\n— log.example.com " + base64.StdEncoding.EncodeToString(append(hint, noted...)) + "\n"
-	return json.Marshal(map[string]any{entryID: map[string]any{
+	return json.Marshal(map[string]any{entryID(proposal): map[string]any{
 		"body": body, "integratedTime": now, "logID": hex.EncodeToString(id[:]), "logIndex": 7,
 		"verification": map[string]any{"signedEntryTimestamp": promise, "inclusionProof": map[string]any{
 			"checkpoint": checkpoint, "hashes": []string{hex.EncodeToString(other[:])}, "logIndex": 1, "rootHash": hex.EncodeToString(root[:]), "treeSize": 2,

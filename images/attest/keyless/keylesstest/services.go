@@ -10,6 +10,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -50,13 +52,13 @@ type Services struct {
 	// Lost is how many of the next entries Rekor adds without an answer.
 	Lost atomic.Int64
 
-	mu               sync.Mutex
-	proposal, answer []byte // of the entry that Rekor added last
-	t                testing.TB
-	root             certified
-	fulcio           certified
-	tsa              certified
-	log, ctlog       *ecdsa.PrivateKey
+	mu         sync.Mutex
+	entries    map[string][]byte // Rekor's answers, by the IDs of the entries
+	t          testing.TB
+	root       certified
+	fulcio     certified
+	tsa        certified
+	log, ctlog *ecdsa.PrivateKey
 }
 
 // certified is a key with its certificate.
@@ -68,7 +70,7 @@ type certified struct {
 // Start starts the services. They end with the test.
 func Start(t testing.TB) *Services {
 	t.Helper()
-	s := &Services{t: t, log: newKey(t), ctlog: newKey(t)}
+	s := &Services{t: t, entries: map[string][]byte{}, log: newKey(t), ctlog: newKey(t)}
 	s.Lifetime.Store(int64(10 * time.Minute))
 	s.root.issue(t, &x509.Certificate{IsCA: true, KeyUsage: x509.KeyUsageCertSign}, nil)
 	s.fulcio.issue(t, &x509.Certificate{IsCA: true, KeyUsage: x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}}, &s.root)
@@ -87,11 +89,12 @@ func Start(t testing.TB) *Services {
 			raw, err := answer(r)
 			if err != nil {
 				status := http.StatusBadRequest
-				switch err {
-				case errUnavailable:
+				var added addedError
+				switch {
+				case errors.Is(err, errUnavailable):
 					status = http.StatusServiceUnavailable
-				case errAdded:
-					w.Header().Set("Location", "/api/v1/log/entries/"+entryID)
+				case errors.As(err, &added):
+					w.Header().Set("Location", "/api/v1/log/entries/"+string(added))
 					status = http.StatusConflict
 				}
 				// Fulcio repeats nothing of the token; a proxy may.
@@ -100,7 +103,12 @@ func Start(t testing.TB) *Services {
 			}
 			if path != "/api/v1/timestamp" {
 				w.Header().Set("Content-Type", "application/json")
-				w.Header().Set("ETag", entryID)
+			}
+			var entries map[string]any
+			if path == "/api/v1/log/entries" && json.Unmarshal(raw, &entries) == nil {
+				for id := range entries {
+					w.Header().Set("ETag", id)
+				}
 			}
 			if path != "/api/v2/signingCert" {
 				w.WriteHeader(http.StatusCreated)
@@ -108,10 +116,10 @@ func Start(t testing.TB) *Services {
 			w.Write(raw) // ignore error: the client reports it
 		})
 	}
-	mux.HandleFunc("GET /api/v1/log/entries/"+entryID, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /api/v1/log/entries/{id}", func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		w.Write(s.answer) // ignore error: the client reports it
+		w.Write(s.entries[r.PathValue("id")]) // ignore error: the client reports it
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
