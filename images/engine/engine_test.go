@@ -400,6 +400,9 @@ func TestUnchangedBuild(t *testing.T) {
 
 // TestSeveralAtOnce builds with one Builder from several goroutines.
 func TestSeveralAtOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("buildkitd 0.32 stopped answering eight equal builds of a program under Wine once, and later equal builds waited for them")
+	}
 	withEngines(t, func(t *testing.T, start starter) {
 		base := imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1<<20)))
 		b := start(t, engine.Options{Sources: sources{"example.com/base:1": base}})
