@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures shards: a release of 24 images and archives, of 3 to 15 MB of content each, is packaged by one machine, and by
+# Measures shards: a release of 24 images and archives, of 2 to 14 MB of content each, is packaged by one machine, and by
 # eight at the same time, whose folders dist are then merged. A machine is a control group with an eighth of the processor
 # time of this one, a checkout, and caches of its own. Prints the rows of docs/performance.md, and the efficiency: the time
 # of the one machine, divided by eight times that of the shards and the merge.
@@ -51,7 +51,7 @@ printf '%s\n' 'FROM scratch' 'ARG N' 'COPY content/$N /content' >"$project/Docke
 printf '%s\n' dist >"$project/.gitignore"
 at=0
 for n in $(seq 24); do
-  size=$((3 + n % 5 * 3))
+  size=$((2 + n % 5 * 3))
   dd if="$work/content.tar" of="$project/content/$n" bs=1M skip="$at" count="$size" status=none
   at=$((at + size))
 done
