@@ -38,7 +38,7 @@ type memory struct {
 	shares    bool // with other machines
 
 	mu    sync.Mutex
-	trees map[string]func() (tree, error) // by module folder and GOWORK
+	trees map[string]func() (tree, error) // by moduleKey
 }
 
 // newMemory returns the memory for a build of jobs. The outputs of the jobs do not count as inputs.
@@ -97,10 +97,13 @@ func (m *memory) inputs(j *job) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// moduleKey identifies the source files that jobs have in common.
+func (j *job) moduleKey() string { return j.Dir + "\x00" + j.env["GOWORK"] }
+
 // tree returns the fingerprint of the source files of j. It is computed once for all targets of a
 // module.
 func (m *memory) tree(j *job) (tree, error) {
-	key := j.Dir + "\x00" + j.env["GOWORK"]
+	key := j.moduleKey()
 	m.mu.Lock()
 	once, ok := m.trees[key]
 	if !ok {

@@ -94,9 +94,21 @@ func (c *Compiler) fetch(ctx context.Context, memory *memory, stale []*job, resu
 	}
 	var fetches errgroup.Group
 	fetches.SetLimit(max(2, runtime.GOMAXPROCS(0)))
+	held := map[string]bool{} // by module
 	for _, j := range stale {
+		key := memory.sharedKey(j) // reads the files of a module once
+		if key == "" {
+			continue
+		}
+		module := j.moduleKey()
+		if _, known := held[module]; !known {
+			held[module] = memory.held(j)
+		}
+		if !held[module] {
+			continue
+		}
 		fetches.Go(func() error {
-			if r, ok := c.fetchOne(ctx, memory, j); ok {
+			if r, ok := c.fetchOne(ctx, memory, j, key); ok {
 				results[j.index] = r
 			}
 			return nil
@@ -106,12 +118,9 @@ func (c *Compiler) fetch(ctx context.Context, memory *memory, stale []*job, resu
 	return slices.DeleteFunc(slices.Clone(stale), func(j *job) bool { return results[j.index].Path != "" })
 }
 
-// fetchOne takes the binary of one job. A binary that cannot be used is compiled.
-func (c *Compiler) fetchOne(ctx context.Context, memory *memory, j *job) (Result, bool) {
-	key := memory.sharedKey(j)
-	if key == "" {
-		return Result{}, false
-	}
+// fetchOne takes the binary of one job, whose files have not changed since they were read for the key. A binary that cannot
+// be used is compiled.
+func (c *Compiler) fetchOne(ctx context.Context, memory *memory, j *job, key string) (Result, bool) {
 	dir, err := os.MkdirTemp(filepath.Dir(j.Output), temporary)
 	if err != nil {
 		return Result{}, false // compiling it fails for the same reason, and says so
@@ -122,7 +131,7 @@ func (c *Compiler) fetchOne(ctx context.Context, memory *memory, j *job) (Result
 	if !ok {
 		return Result{}, false
 	}
-	r, err := accept(ctx, j, path, memory, memory.held(j))
+	r, err := accept(ctx, j, path, memory, true)
 	if err != nil {
 		progress.Warn(ctx, fmt.Sprintf("%s of the shared cache %s cannot be used, and is compiled: %v", j.Target, place, err))
 		return Result{}, false
