@@ -49,7 +49,7 @@ func writeTotals(out *strings.Builder, r *report.Document) {
 			state = " It failed."
 		}
 		fmt.Fprintf(out, "`%s` took %s. Steps made: %d, up to date: %d. Tasks from caches: %d of %d.%s\n\n",
-			strings.TrimSpace(run.Command+" "+run.Shard), took(run.Seconds), totals.Made, totals.UpToDate, totals.Cached, totals.Tasks, state)
+			run.Title(), took(run.Seconds), totals.Made, totals.UpToDate, totals.Cached, totals.Tasks, state)
 	}
 }
 

@@ -29,7 +29,7 @@ func TestTheSummaryOfAReport(t *testing.T) {
 	}
 	want := "## slipway report: acme v1.3.0+acme1\n\n" +
 		"Binaries: 0. Images: 0. Archives: 2. Files to publish: 2.0 MB.\n\n" +
-		"`slipway package 1/2` took 1m40s. Steps made: 1, up to date: 1. Tasks from caches: 1 of 3. It failed.\n\n" +
+		"`slipway package --shard 1/2` took 1m40s. Steps made: 1, up to date: 1. Tasks from caches: 1 of 3. It failed.\n\n" +
 		"| critical path | time | share of the run |\n|---|--:|--:|\n| compile a\\|b | 1m15s | 75 % |\n| write | 25.0s | 25 % |\n\n" +
 		"Since v1.2.0: 2 images, 0 packages and 6 artifacts differ. Deltas of all archives have 3.0 MB instead of 100.0 MB.\n\n" +
 		"| largest changes | kind | name | growth |\n|---|---|---|--:|\n" +

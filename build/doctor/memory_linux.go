@@ -25,7 +25,8 @@ func availableMemory() (available int64, ok bool) {
 		if err != nil {
 			continue
 		}
-		if limit, err := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64); err == nil { // "max" is no limit
+		// A group without a limit has the text "max" instead of a number.
+		if limit, err := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64); err == nil {
 			available = min(available, limit)
 		}
 	}

@@ -103,7 +103,8 @@ func (x *examination) targets() (all []target, err error) {
 	return all, nil
 }
 
-// existing looks at a tag that a destination has already, with the digest there, or "". That of dist is no finding.
+// existing looks at a tag that a destination may have already. digest is what the tag refers to there; it is empty if the
+// destination does not have the tag. A tag with the digest that dist has was published by an earlier run, and is good.
 func (x *examination) existing(t target, digest string) {
 	if digest == "" || digest == x.Reported(t.planned) {
 		return

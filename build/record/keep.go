@@ -64,7 +64,8 @@ func Kept(ctx context.Context, m why.Memory, dist string) []*Record {
 		}
 		r, err := decode(raw)
 		if err != nil {
-			progress.Warn(ctx, fmt.Sprintf("leaving out the run of %s %s that the cache has: %v", at.Command, at.Shard, err))
+			run := &Record{Command: at.Command, Shard: at.Shard}
+			progress.Warn(ctx, fmt.Sprintf("leaving out the run of %s that the cache has: %v", run.Title(), err))
 			continue
 		}
 		kept = append(kept, r)

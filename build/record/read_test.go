@@ -183,7 +183,7 @@ func TestTheCacheKeepsTheLastRunOfEachCommandAndShard(t *testing.T) {
 	if diff := cmp.Diff([]string{"slipway package 2/2 07"}, list("/dist")); diff != "" {
 		t.Error(diff)
 	}
-	if len(seen.texts) != 1 || !strings.HasPrefix(seen.texts[0], "leaving out the run of slipway package 1/2 that the cache has: the record has format 9") {
+	if len(seen.texts) != 1 || !strings.HasPrefix(seen.texts[0], "leaving out the run of slipway package --shard 1/2 that the cache has: the record has format 9") {
 		t.Errorf("warnings %q", seen.texts)
 	}
 }

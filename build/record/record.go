@@ -33,6 +33,14 @@ type Record struct {
 	Warnings []string `json:"warnings"`
 }
 
+// Title returns the command of the run, with its shard.
+func (r *Record) Title() string {
+	if r.Shard == "" {
+		return r.Command
+	}
+	return r.Command + " --shard " + r.Shard
+}
+
 // A Machine is where a run was.
 type Machine struct {
 	OS    string `json:"os"`

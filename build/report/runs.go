@@ -7,20 +7,12 @@ import (
 	"github.com/slipway-build/slipway/build/record"
 )
 
-// title returns the command of a run, with its shard.
-func title(run *record.Record) string {
-	if run.Shard == "" {
-		return run.Command
-	}
-	return run.Command + " --shard " + run.Shard
-}
-
 // AddRuns adds the runs that made the release, in the order in which they began. Those of another version or commit are
 // left out, with a note.
 func (r *Document) AddRuns(runs []*record.Record) {
 	for _, run := range runs {
 		if run.Project != r.Project || run.Release.Version != r.Release.Version || run.Release.Commit != r.Release.Commit {
-			r.Notes = append(r.Notes, fmt.Sprintf("%s made %s %s, and is left out", title(run), run.Project, run.Release.Version))
+			r.Notes = append(r.Notes, fmt.Sprintf("%s made %s %s, and is left out", run.Title(), run.Project, run.Release.Version))
 			continue
 		}
 		r.Runs = append(r.Runs, run)

@@ -18,7 +18,7 @@ func runs(r *report.Document) section {
 	}
 	s.Lead = "Each row is a worker. Tasks with a thick outline are on the critical path: the end of the run waited for them. Hatched ones had a result before, and dashed ones failed."
 	for _, group := range overlapping(r.Runs) {
-		p := part{Title: titleOf(group[0]), Timeline: drawTimeline(group)}
+		p := part{Title: group[0].Title(), Timeline: drawTimeline(group)}
 		if len(group) > 1 {
 			p.Title = p.Timeline.Title
 		}
@@ -113,7 +113,7 @@ func result(r *report.Document) state {
 	warnings := 0
 	for _, run := range r.Runs {
 		if run.Failure != "" {
-			return state{"bad", "✗ Failed: " + titleOf(run)}
+			return state{"bad", "✗ Failed: " + run.Title()}
 		}
 		warnings += len(run.Warnings)
 	}
@@ -130,10 +130,10 @@ func result(r *report.Document) state {
 func notes(r *report.Document) (all []string) {
 	for _, run := range r.Runs {
 		if run.Failure != "" {
-			all = append(all, titleOf(run)+" failed: "+run.Failure)
+			all = append(all, run.Title()+" failed: "+run.Failure)
 		}
 		for _, warning := range run.Warnings {
-			all = append(all, titleOf(run)+": "+warning)
+			all = append(all, run.Title()+": "+warning)
 		}
 	}
 	return append(all, r.Notes...)

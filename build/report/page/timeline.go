@@ -84,7 +84,7 @@ func drawTimeline(runs []*record.Record) *timeline {
 		}
 	}
 	seconds := max(end.Sub(begin).Seconds(), 0.001)
-	t := &timeline{Title: titleOf(runs[0]), Width: mapWidth, Left: labelWidth}
+	t := &timeline{Title: runs[0].Title(), Width: mapWidth, Left: labelWidth}
 	if n := len(runs); n > 1 {
 		t.Title = plural(n, "run", "runs") + " at the same time"
 	}
@@ -212,14 +212,6 @@ func duration(seconds float64) string {
 	}
 }
 
-// titleOf returns the command of a run, with its shard.
-func titleOf(run *record.Record) string {
-	if run.Shard != "" {
-		return run.Command + ", shard " + run.Shard
-	}
-	return run.Command
-}
-
 // nameCell shows which run it was, in few letters.
 func nameCell(run *record.Record) cell {
 	return cell{Text: strings.TrimSpace(strings.TrimPrefix(run.Command, "slipway ") + "\u00a0" + run.Shard)}
@@ -239,5 +231,5 @@ func about(run *record.Record) string {
 	if lanes := float64(len(run.Busy())); lanes > 0 && run.Seconds > 0 {
 		where += fmt.Sprintf(", workers %.0f %% busy", 100*busy/(lanes*run.Seconds))
 	}
-	return fmt.Sprintf("%s: %s on %s, began %s", titleOf(run), duration(run.Seconds), where, run.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
+	return fmt.Sprintf("%s: %s on %s, began %s", run.Title(), duration(run.Seconds), where, run.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
