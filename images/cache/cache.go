@@ -160,8 +160,8 @@ func (c *Cache) OfferBlob(ctx context.Context, kind, key string, proven bool, bl
 	}
 }
 
-// OfferLater is Offer for content that is not proven, where there is no context to warn with: it is added with what is
-// offered next, or by Flush.
+// OfferLater adds content that is not proven, for callers that have no context to warn with. The content waits until other
+// content is offered, or until Flush.
 func (c *Cache) OfferLater(kind, key string, open Opener) {
 	c.offer(kind, key, false, Blob{}, open)
 }
