@@ -1,34 +1,17 @@
 package engine_test
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/containerd/errdefs"
 	dockerbuild "github.com/docker/docker/api/types/build"
-	"github.com/docker/docker/api/types/filters"
-	dockerimage "github.com/docker/docker/api/types/image"
-	docker "github.com/docker/docker/client"
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	buildkit "github.com/moby/buildkit/client"
 	"golang.org/x/sync/errgroup"
 
@@ -36,7 +19,6 @@ import (
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/engine/session"
 	"github.com/slipway-build/slipway/images/imagetest"
-	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -50,94 +32,6 @@ func fileOf(t testing.TB, img v1.Image, name string) string {
 	}
 	t.Fatalf("the image has no %s", name)
 	return ""
-}
-
-func TestUnreachable(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := "tcp://" + listener.Addr().String()
-	listener.Close()
-	build := buildOf(t, "FROM scratch\n", nil)
-	for _, c := range []struct {
-		name    string
-		builder func(engine.Options) *engine.Builder
-		address string
-		want    []string
-	}{
-		{"buildkit, nobody listens", engine.Buildkit, nobody, []string{"connecting to BuildKit at " + nobody, "connection refused", "BUILDKIT_HOST"}},
-		{"buildkit, no socket", engine.Buildkit, "unix:///nowhere/buildkitd.sock", []string{"connecting to BuildKit at unix:///nowhere", "no such file"}},
-		{"buildkit, no such address", engine.Buildkit, "carrier-pigeon://x", []string{"connecting to BuildKit at carrier-pigeon://x", "want unix://…, tcp://…, docker-container://…"}},
-		{"docker, nobody listens", engine.Docker, nobody, []string{"connecting to Docker Engine at " + nobody, "DOCKER_HOST"}},
-		{"docker, no socket", engine.Docker, "unix:///nowhere/docker.sock", []string{"connecting to Docker Engine at unix:///nowhere", "DOCKER_HOST"}},
-		{"docker, no such address", engine.Docker, "pigeon", []string{"connecting to Docker Engine at pigeon", "want unix://…, tcp://…"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			within(t, time.Minute, func() {
-				_, err := c.builder(engine.Options{Address: c.address, Store: openStore(t)}).Assemble(t.Context(), build)
-				want := c.want
-				if runtime.GOOS == "windows" {
-					want = want[:1] // the rest is the system's text
-				}
-				wantError(t, err, want...)
-			})
-		})
-	}
-}
-
-// TestTheConnectionBreaks breaks the connection while a RUN runs.
-func TestTheConnectionBreaks(t *testing.T) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
-			w := imagetest.WireTo(t, e.address(t))
-			build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"wait\"]\n", nil)
-			build.NoCache = true
-			ctx := onLine(t.Context(), "waiting", w.Cut)
-			s := openStore(t)
-			within(t, time.Minute, func() {
-				_, err := e.builder(engine.Options{Address: w.Address, Store: s}).Assemble(ctx, build)
-				wantError(t, err, "Dockerfile for linux/amd64 with ", "lost the connection to the engine during the build")
-			})
-			nothingHalf(t, s.Dir())
-		})
-	}
-}
-
-// TestTheEngineDies kills a buildkitd while a RUN runs.
-func TestTheEngineDies(t *testing.T) {
-	w := imagetest.StartBuildkit(t)
-	build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"wait\"]\n", nil)
-	ctx := onLine(t.Context(), "waiting", w.Kill)
-	s := openStore(t)
-	within(t, time.Minute, func() {
-		_, err := engine.Buildkit(engine.Options{Address: w.Address, Store: s}).Assemble(ctx, build)
-		wantError(t, err, "lost the connection to the engine during the build")
-	})
-	nothingHalf(t, s.Dir())
-}
-
-func nothingHalf(t *testing.T, store string) {
-	t.Helper()
-	left, _ := filepath.Glob(filepath.Join(store, ".slipway", "ingest", "*"))
-	if len(left) > 0 {
-		t.Errorf("partial files remain: %q", left)
-	}
-}
-
-func TestCancel(t *testing.T) {
-	withEngines(t, func(t *testing.T, start starter) {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		reason := errors.New("somebody pressed Ctrl-C")
-		build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"wait\"]\n", nil)
-		build.NoCache = true
-		within(t, time.Minute, func() {
-			_, err := start(t, engine.Options{}).Assemble(onLine(ctx, "waiting", func() { cancel(reason) }), build)
-			if !errors.Is(err, reason) {
-				t.Errorf("got %v, want %v", err, reason)
-			}
-		})
-	})
 }
 
 func TestSecretsAndAgents(t *testing.T) {
@@ -363,16 +257,6 @@ func TestInlineCache(t *testing.T) {
 	}
 }
 
-func dockerClient(t testing.TB, address string) *docker.Client {
-	t.Helper()
-	client, err := docker.NewClientWithOpts(docker.WithHost(address), docker.WithAPIVersionNegotiation())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	return client
-}
-
 // TestUnchangedBuild shows that an unchanged image is not read from the engine again.
 func TestUnchangedBuild(t *testing.T) {
 	withEngines(t, func(t *testing.T, start starter) {
@@ -428,90 +312,6 @@ func TestSeveralAtOnce(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestBuildsLeaveNoImagesInDocker shows that the images of a build do not stay in Docker Engine's store, whether the build succeeds
-// or fails, and that images of others do.
-func TestBuildsLeaveNoImagesInDocker(t *testing.T) {
-	client := dockerClient(t, imagetest.Docker(t))
-	layer := imagetest.RandomLayer(t, 7, 1<<16)
-	base := imagetest.Image(t, "linux/amd64", layer)
-	zstd := imagetest.LayerOf(t, types.OCILayerZStd, imagetest.Files{"etc/z": "z"}.Entries()...)
-	o := engine.Options{Address: imagetest.Docker(t), Store: openStore(t), Sources: sources{
-		"example.com/forget:1": imagetest.Index(t, base),
-		"example.com/zstd:1":   imagetest.Index(t, imagetest.Image(t, "linux/amd64", zstd)),
-	}}
-	for _, c := range []struct{ dockerfile, want string }{
-		{"FROM example.com/forget:1\nLABEL test=TestBuildsLeaveNoImagesInDocker\nCOPY a.txt /\n", ""},
-		{"FROM example.com/zstd:1\nLABEL test=TestBuildsLeaveNoImagesInDocker\nCOPY --from=example.com/forget:1 / /\n", ""},
-		{"FROM example.com/forget:1\nRUN [\"/no-such-program\"]\n", "no-such-program"},
-	} {
-		_, err := engine.Docker(o).Assemble(t.Context(), buildOf(t, c.dockerfile, map[string]string{"a.txt": "a"}))
-		if c.want != "" {
-			wantError(t, err, c.want)
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
-	id, err := base.ConfigName()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.ImageInspect(t.Context(), id.String()); !errdefs.IsNotFound(err) {
-		t.Errorf("the base is still in Docker Engine (%v)", err)
-	}
-
-	// The base is in the engine already; a build uses it and leaves it there.
-	archive := filepath.Join(t.TempDir(), "base.tar")
-	tag, err := name.NewTag("example.com/forget:1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := tarball.WriteToFile(archive, tag, base); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	loaded, err := client.ImageLoad(t.Context(), f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.Copy(io.Discard, loaded.Body)
-	loaded.Body.Close()
-	t.Cleanup(func() {
-		_, _ = client.ImageRemove(context.Background(), "example.com/forget:1", dockerimage.RemoveOptions{})
-	})
-	tasks := &started{}
-	if _, err := engine.Docker(o).Assemble(progress.With(t.Context(), tasks), buildOf(t, "FROM example.com/forget:1\nLABEL test=TestBuildsLeaveNoImagesInDocker\nCOPY a.txt /\n", map[string]string{"a.txt": "b"})); err != nil {
-		t.Fatal(err)
-	}
-	if tasks.contains(" load example.com/") {
-		t.Error("the base was loaded although the engine has it")
-	}
-	if _, err := client.ImageInspect(t.Context(), "example.com/forget:1"); err != nil {
-		t.Errorf("the build removed an image of somebody else: %v", err)
-	}
-	// Other tests build in this Engine at the same time: look only for the images of this one.
-	images, err := client.ImageList(t.Context(), dockerimage.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "test="+t.Name()))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stored, err := client.ImageInspect(t.Context(), id.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := stored.RepoTags
-	for _, image := range images {
-		names = append(names, image.RepoTags...)
-	}
-	for _, name := range names {
-		if strings.HasPrefix(name, "slipway.invalid/") {
-			t.Errorf("%s remains in Docker Engine", name)
-		}
-	}
 }
 
 // TestWindowsBase shows that the base with the exact version is selected, whatever the order of the index, and that its
@@ -595,49 +395,4 @@ func TestBadDockerfiles(t *testing.T) {
 			})
 		}
 	})
-}
-
-// An image or a base that another build removed is made again. Here Docker Engine reports once that it is missing.
-func TestImagesRemovedByAnotherBuild(t *testing.T) {
-	socket, ok := strings.CutPrefix(imagetest.Docker(t), "unix://")
-	if !ok {
-		testfile.Missing(t, "Docker Engine is at %s, which is not a socket", imagetest.Docker(t))
-	}
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
-	proxy.Transport = &http.Transport{DialContext: dial}
-	var refused, asked atomic.Int64
-	var missing atomic.Value // the part of a name
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "/images/slipway.invalid/"+missing.Load().(string)+":") && strings.HasSuffix(r.URL.Path, "/json") {
-			if asked.Add(1) <= refused.Load() {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(http.StatusNotFound)
-				fmt.Fprintln(w, `{"message": "No such image"}`)
-				return
-			}
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	defer server.Close()
-	o := engine.Options{Store: openStore(t), Address: "tcp://" + strings.TrimPrefix(server.URL, "http://"), Sources: sources{
-		"example.com/base:1": imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"base.txt": t.Name()}))),
-	}}
-	for _, kind := range []string{"build", "base"} {
-		for times, want := range map[int64]string{1: "", 5: "No such image"} {
-			missing.Store(kind)
-			refused.Store(times)
-			asked.Store(0)
-			content := fmt.Sprint(t.Name(), kind, times)
-			_, err := engine.Docker(o).Assemble(t.Context(), buildOf(t, "FROM example.com/base:1\nCOPY a.txt /\n", map[string]string{"a.txt": content}))
-			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-				t.Errorf("%s refused %d times: %v, want %q", kind, times, err, want)
-			}
-			if asked.Load() < min(times, 3) {
-				t.Errorf("%s refused %d times: Docker Engine was asked %d times", kind, times, asked.Load())
-			}
-		}
-	}
 }
