@@ -150,7 +150,7 @@ func (m *machine) slipway(args ...string) {
 func (m *machine) killAt(prefix string, args ...string) error {
 	cmd := m.command(append(args, "--progress", "json")...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Stderr = nil
+	cmd.Stdout, cmd.Stderr = nil, nil
 	events, err := cmd.StderrPipe()
 	if err != nil {
 		return err
