@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,26 +111,6 @@ func (p *Plan) ofShard(s Selection) []targetStep {
 	}
 	slices.SortFunc(chosen, func(a, b targetStep) int { return cmp.Or(cmp.Compare(a.part, b.part), a.index-b.index) })
 	return chosen
-}
-
-// divide returns the units of each shard. The units are in the order of their platforms, and each shard has neighbours,
-// so that it needs the tools of few platforms. Shards have about the same size.
-func (p *Plan) divide(s Shard) [][]unit {
-	units := p.units(s.Sizes)
-	var total int64
-	for _, u := range units {
-		total += u.size
-	}
-	shards := make([][]unit, s.Of)
-	var before int64
-	for _, u := range units {
-		// A unit is in the shard that its middle is in.
-		high, low := bits.Mul64(uint64(before+u.size/2), uint64(s.Of))
-		i, _ := bits.Div64(high, low, uint64(total))
-		shards[i] = append(shards[i], u)
-		before += u.size
-	}
-	return shards
 }
 
 // units returns the steps of build and package, and joins those that are made of one another: an image and the archives
