@@ -6,19 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
-	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
-	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/usage"
-	"github.com/slipway-build/slipway/progress"
 )
 
 // A job is the dist of one machine.
@@ -202,132 +197,4 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 func withoutVersion(p images.Platform) string {
 	p.OSVersion, p.OSFeatures = "", nil
 	return p.String()
-}
-
-// A mergeCopy is a file or an image to copy from a job.
-type mergeCopy struct {
-	from job
-	made Made
-}
-
-// planMerge returns the artifacts to copy. It reports each artifact that jobs have with different bytes, that is not in
-// the plan, or that is not in a report.
-func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
-	var (
-		copies  []mergeCopy
-		errs    []error
-		first   = map[string]mergeCopy{}
-		planned = r.full.Names()
-		anew    = map[string]bool{}
-	)
-	for _, l := range r.full.Lists {
-		anew[l.Output] = true
-	}
-	for _, j := range jobs {
-		for _, m := range j.report.Made {
-			if _, ofIndex := r.full.Index(m.Subject); m.Kind == "index" || m.Kind == "checksums" || m.Kind == "signature" || ofIndex || anew[m.Path] {
-				continue // made anew from all jobs
-			}
-			if !planned[m.Where()] && !planned[format.Whole(m.Path)] {
-				errs = append(errs, fmt.Errorf("%s: the plan does not have %s", j.folder.Path(output.ReportFile), m.Where()))
-				continue
-			}
-			other, ok := first[m.Where()]
-			switch {
-			case ok && other.made.Digest != m.Digest:
-				errs = append(errs, mergeCopy{j, m}.compare(other))
-			case !ok:
-				first[m.Where()] = mergeCopy{j, m}
-				if !j.own {
-					copies = append(copies, mergeCopy{j, m})
-				}
-			}
-		}
-		if !j.own {
-			errs = append(errs, j.unreported())
-		}
-	}
-	return copies, errors.Join(errs...)
-}
-
-// compare returns an error for an artifact that another job has with another digest, unless it is the provenance of the
-// same build by another invocation.
-func (c mergeCopy) compare(other mergeCopy) error {
-	why := "the bytes differ"
-	if c.made.Kind == "provenance" {
-		first, err := regular.ReadFile(other.from.folder.Path(other.made.Path))
-		if err != nil {
-			return err
-		}
-		second, err := regular.ReadFile(c.from.folder.Path(c.made.Path))
-		if err != nil || proof.SameBuild(first, second) {
-			return err
-		}
-		why = "they differ in more than runDetails.metadata"
-	}
-	return fmt.Errorf("%s differs: it is %s in %s and %s in %s: make it in only one job, or find out why %s",
-		c.made.Where(), other.made.Digest, other.from.dir, c.made.Digest, c.from.dir, why)
-}
-
-// unreported returns an error for each file in the artifacts of a job that is not in its report.
-func (j job) unreported() error {
-	entries, err := os.ReadDir(j.folder.Path("dist/artifacts"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	reported := j.report.digests()
-	var errs []error
-	for _, e := range entries {
-		if planned := "dist/artifacts/" + e.Name(); reported[planned] == "" && !output.IsTemporary(e.Name()) {
-			errs = append(errs, fmt.Errorf("%s does not have %s: remove it, or run package again",
-				j.folder.Path(output.ReportFile), filepath.Join(j.folder.Path("dist/artifacts"), e.Name())))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// mergeOne copies a file or an image of a job, and checks its digest.
-func (r *Release) mergeOne(ctx context.Context, c mergeCopy, layout *store.Store) (err error) {
-	task := progress.Start(ctx, "merge "+c.made.Where())
-	defer func() { task.Done(err) }()
-	if c.made.Kind == "image" {
-		return r.mergeImage(ctx, c, layout)
-	}
-	mode := fs.FileMode(0o644)
-	for _, s := range r.full.Binaries {
-		if c.made.Path == s.Output || c.made.Path == s.Artifact {
-			mode = 0o755
-		}
-	}
-	// A report may come from anywhere. planMerge has compared the path with the plan.
-	if err := output.CopyVerified(c.from.folder.Path(c.made.Path), r.path(c.made.Path), mode, c.made.Digest); err != nil {
-		return fmt.Errorf("merging %s of %s: %w", c.made.Path, c.from.dir, err)
-	}
-	r.report.add(c.made)
-	return nil
-}
-
-func (r *Release) mergeImage(ctx context.Context, c mergeCopy, layout *store.Store) error {
-	if layout == nil {
-		return fmt.Errorf("%s is missing, but %s has images", c.from.folder.Path("dist/oci"), c.from.folder.Path(output.ReportFile))
-	}
-	d, err := layout.Lookup(c.made.Ref)
-	if err == nil && d.Digest.String() != c.made.Digest {
-		err = fmt.Errorf("dist/oci has digest %s, and artifacts.json has %s", d.Digest, c.made.Digest)
-	}
-	if err != nil {
-		return fmt.Errorf("merging %s of %s: %w", c.made.Ref, c.from.dir, err)
-	}
-	image, err := layout.Image(d.Digest)
-	if err != nil {
-		return fmt.Errorf("merging %s of %s: %w", c.made.Ref, c.from.dir, err)
-	}
-	step, ok := r.full.Image(c.made.Ref)
-	if !ok {
-		return fmt.Errorf("merging %s of %s: the plan does not have the image", c.made.Ref, c.from.dir)
-	}
-	if _, err := r.keepImage(ctx, step, image, c.made.Bases); err != nil {
-		return fmt.Errorf("merging %s of %s: %w", c.made.Ref, c.from.dir, err)
-	}
-	return nil
 }
