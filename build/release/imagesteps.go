@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -83,7 +82,7 @@ func (r *Release) keepImage(ctx context.Context, step plan.ImageStep, image v1.I
 		return nil, err
 	}
 	d.Platform = &platform
-	if err := r.layout.Tag(ctx, step.Ref, *d); err != nil {
+	if err := r.tag(ctx, step.Ref, *d); err != nil {
 		return nil, err
 	}
 	size, err := images.ImageSize(image)
@@ -208,12 +207,6 @@ func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex
 			entries []images.IndexEntry
 			errs    []error
 		)
-		earlier, err := r.readOwnReport()
-		if err != nil {
-			return nil, err
-		}
-		// A merge reports its images before it makes the indexes.
-		earlier.Made = append(r.report.sorted(), earlier.Made...)
 		// The index has all members of the release, even if this run is narrowed.
 		whole, _ := r.full.Index(step.Ref)
 		for _, member := range whole.Members {
@@ -224,7 +217,7 @@ func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex
 			} else if of, ok := r.Plan.Image(member); ok {
 				entry.Image, err = r.image(ctx, of)
 			} else {
-				entry.Image, entry.Index, err = r.earlierMember(earlier, member)
+				entry.Image, entry.Index, err = r.reportedMember(ctx, member)
 			}
 			if entry.Image != nil && err == nil {
 				entry.Attestation, err = r.attestation(member, entry.Image)
@@ -248,7 +241,7 @@ func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex
 		if err != nil {
 			return nil, err
 		}
-		if err := r.layout.Tag(ctx, step.Ref, *d); err != nil {
+		if err := r.tag(ctx, step.Ref, *d); err != nil {
 			return nil, err
 		}
 		made := Made{Kind: "index", Name: step.Image, Ref: step.Ref, Digest: d.Digest.String(), Size: d.Size}
@@ -258,25 +251,4 @@ func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex
 		r.report.add(made)
 		return r.layout.Index(d.Digest)
 	})
-}
-
-// earlierMember returns the image or index that an earlier run made under the tag ref, or nil.
-func (r *Release) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageIndex, error) {
-	i := slices.IndexFunc(earlier.Made, func(m Made) bool { return m.Ref == ref })
-	if i < 0 {
-		return nil, nil, nil
-	}
-	d, err := r.layout.Lookup(ref)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
-	if err != nil || d.Digest.String() != earlier.Made[i].Digest {
-		return nil, nil, err
-	}
-	if d.MediaType.IsIndex() {
-		index, err := r.layout.Index(d.Digest)
-		return nil, index, err
-	}
-	image, err := r.layout.Image(d.Digest)
-	return image, nil, err
 }

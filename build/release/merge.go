@@ -146,6 +146,7 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
+	r.collectTags()
 	if err := parallel.Each(ctx, len(copies), r.options.Jobs, func(i int) error {
 		return r.mergeOne(ctx, copies[i], layouts[copies[i].from.dir])
 	}); err != nil {
@@ -182,6 +183,9 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 		if _, err := r.index(ctx, step); err != nil {
 			return err
 		}
+	}
+	if err := r.writeTags(ctx); err != nil {
+		return err
 	}
 	r.Plan.VEX = r.full.VEX
 	if err := r.prove(ctx, isOfImage); err != nil {

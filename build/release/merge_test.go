@@ -238,6 +238,13 @@ func TestMergeRefusesConflictingJobs(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(merged, "artifacts.json")); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("a failed merge has left artifacts.json: %v", err)
 			}
+			// The images that were copied before the failure have no names yet: a merge writes index.json once, at its end.
+			layout := filepath.Join(merged, "oci")
+			if _, err := os.Stat(layout); err == nil {
+				if names := tags(t, layout); len(names) > 0 {
+					t.Errorf("a failed merge has named images: %v", names)
+				}
+			}
 			if !strings.HasPrefix(c.name, "a damaged") {
 				return
 			}

@@ -71,12 +71,14 @@ type Release struct {
 	bench   *workbench.Workbench
 	folder  output.Folder
 	layout  *store.Store
+	tags    pendingTags
 
 	targeted  []plan.BinaryStep      // requested binaries; nil means those of Plan
 	binaries  map[string]builtBinary // by output
 	hooked    map[string]bool        // hooks that have run, by their hash
 	images    parallel.Memo[v1.Image]
 	indexes   parallel.Memo[v1.ImageIndex]
+	earlier   parallel.Memo[earlierImages] // by nothing: it is read once
 	origins   origins
 	signer    parallel.Memo[*proof.Signing]
 	catalog   *sbom.Catalog // opened with bench

@@ -31,30 +31,49 @@ func (s *Store) indexPath() string { return s.files.Dir + string(os.PathSeparato
 // images.Qualified; it is moved if another image has it. With an empty name, the image is listed
 // without one.
 func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
-	if !s.Has(d.Digest) {
-		return fmt.Errorf("tagging %s in %s: missing blob %s", name, s.files.Dir, d.Digest)
+	return s.TagAll(ctx, map[string]v1.Descriptor{name: d})
+}
+
+// TagAll is Tag for several names, of which it sets all or none. It reads and writes index.json once.
+func (s *Store) TagAll(ctx context.Context, tags map[string]v1.Descriptor) error {
+	if len(tags) == 0 {
+		return nil
 	}
-	entry := *d.DeepCopy()
-	entry.Annotations = maps.Clone(entry.Annotations)
-	if entry.Annotations == nil {
-		entry.Annotations = map[string]string{}
-	}
-	if name != "" {
-		entry.Annotations[images.RefNameAnnotation] = name
-		entry.Annotations[images.ContainerdNameAnnotation] = name
+	var entries []v1.Descriptor
+	names := slices.Sorted(maps.Keys(tags))
+	for _, name := range names {
+		d := tags[name]
+		if !s.Has(d.Digest) {
+			return fmt.Errorf("tagging %s in %s: missing blob %s", name, s.files.Dir, d.Digest)
+		}
+		entry := *d.DeepCopy()
+		entry.Annotations = maps.Clone(entry.Annotations)
+		if entry.Annotations == nil {
+			entry.Annotations = map[string]string{}
+		}
+		if name != "" {
+			entry.Annotations[images.RefNameAnnotation] = name
+			entry.Annotations[images.ContainerdNameAnnotation] = name
+		}
+		entries = append(entries, entry)
 	}
 	err := s.editIndex(ctx, func(m *v1.IndexManifest) {
 		m.Manifests = slices.DeleteFunc(m.Manifests, func(d v1.Descriptor) bool {
-			return nameOf(d) == name && (name != "" || d.Digest == entry.Digest)
+			tagged, ok := tags[nameOf(d)]
+			return ok && (nameOf(d) != "" || d.Digest == tagged.Digest)
 		})
-		m.Manifests = append(m.Manifests, entry)
+		m.Manifests = append(m.Manifests, entries...)
 		// Sort, so that the file does not depend on the order of calls.
 		slices.SortStableFunc(m.Manifests, func(a, b v1.Descriptor) int {
 			return cmp.Or(cmp.Compare(nameOf(a), nameOf(b)), cmp.Compare(a.Digest.Hex, b.Digest.Hex))
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("tagging %s in %s: %w", name, s.files.Dir, err)
+		what := names[0]
+		if more := len(names) - 1; more > 0 {
+			what += fmt.Sprintf(" and %d more", more)
+		}
+		return fmt.Errorf("tagging %s in %s: %w", what, s.files.Dir, err)
 	}
 	return nil
 }

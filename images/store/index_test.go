@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -83,6 +84,61 @@ func TestATagMoves(t *testing.T) {
 	if len(entries) != 1 || entries[0].Digest != descriptor(t, b).Digest {
 		t.Errorf("entries are %v", entries)
 	}
+}
+
+func TestSeveralNamesAreSetAtOnce(t *testing.T) {
+	one, all := open(t, t.TempDir()), open(t, t.TempDir())
+	var images []v1.Image
+	for range 3 {
+		images = append(images, randomImage(t, 10, 1))
+	}
+	tags := map[string]v1.Descriptor{}
+	for _, s := range []*store.Store{one, all} {
+		for _, img := range images {
+			if err := s.AddImage(t.Context(), img); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{"docker.io/acme/tool:v0", "docker.io/acme/tool:v9", ""} { // v0 is moved
+			if err := s.Tag(t.Context(), name, descriptor(t, images[2])); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i, img := range images {
+		name := fmt.Sprintf("docker.io/acme/tool:v%d", i)
+		tags[name] = descriptor(t, img)
+		if err := one.Tag(t.Context(), name, tags[name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := all.TagAll(t.Context(), tags); err != nil {
+		t.Fatal(err)
+	}
+	if err := all.TagAll(t.Context(), nil); err != nil {
+		t.Errorf("no names: %v", err)
+	}
+	if diff := cmp.Diff(readIndexFile(t, one), readIndexFile(t, all)); diff != "" {
+		t.Errorf("one at a time and at once (-one +all):\n%s", diff)
+	}
+	before := readIndexFile(t, all)
+	tags["docker.io/acme/tool:v4"], tags["docker.io/acme/tool:v5"] = tags["docker.io/acme/tool:v1"], descriptor(t, randomImage(t, 10, 1))
+	if err := all.TagAll(t.Context(), tags); err == nil || !strings.Contains(err.Error(), "tagging docker.io/acme/tool:v5 in ") {
+		t.Errorf("one of a missing image: %v", err)
+	}
+	if readIndexFile(t, all) != before {
+		t.Error("some names were set")
+	}
+}
+
+// readIndexFile returns index.json.
+func readIndexFile(t *testing.T, s *store.Store) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(s.Dir(), "index.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
 }
 
 func TestTagOfAMissingManifestIsRefused(t *testing.T) {
