@@ -240,7 +240,7 @@ func TestMergeRefusesConflictingJobs(t *testing.T) {
 			}
 			// The images that were copied before the failure have no names yet: a merge writes index.json once, at its end.
 			layout := filepath.Join(merged, "oci")
-			if _, err := os.Stat(layout); err == nil {
+			if _, err := os.Stat(filepath.Join(layout, "oci-layout")); err == nil {
 				if names := tags(t, layout); len(names) > 0 {
 					t.Errorf("a failed merge has named images: %v", names)
 				}
