@@ -28,6 +28,7 @@ var notRun = map[string]string{
 	"slipway airgap push images.tar.zst registry.example.com/mirror":                                     "its registry does not exist",
 	"slipway airgap push /media/usb a.example.com --also b.example.com/mirror":                           "its registries do not exist",
 	"slipway airgap push --compression zstd images.tar.zst registry.example.com":                         "its registry does not exist",
+	"slipway report --with v1.34.0":                                                                      "it needs a published release; TestATagOfAPublishedRelease runs it",
 	"slipway airgap diff -f v1.34.1/images.txt v1.34.2/images.tar.zst -o images.delta":                   "TestDeltaForLayers runs it with images of its own",
 	"slipway airgap apply registry:registry.example.com:5000 images.delta -o images.tar.zst":             "TestDeltaForLayers runs it with a registry of its own",
 	"slipway airgap load images.delta --old containerd:":                                                 "TestDeltaForLayersOfOtherPrograms applies such a delta to a node",

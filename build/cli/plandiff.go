@@ -19,7 +19,7 @@ func (p *Program) planDiff(c *cobra.Command, b *release.Release, with string, as
 	}
 	var diff *release.PlanDiff
 	err := p.watched(c, func(ctx context.Context) error {
-		earlier, err := rebuild.OpenEarlier(ctx, with, p.settings.UnpackLimit)
+		earlier, err := rebuild.OpenEarlier(ctx, with, p.settings.Release())
 		if err != nil {
 			return fmt.Errorf("--diff: %w", err)
 		}

@@ -200,7 +200,7 @@ func (p *Program) planCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use: "plan", Short: "Print what would be built", Args: cobra.NoArgs,
-		Example: examples("slipway plan", "slipway plan --json --platform windows/amd64", "slipway plan --shards 5 --json",
+		Example: examples("slipway plan", "slipway plan --json --platform windows/amd64", "slipway plan --shards 5 --json", "slipway plan --diff v1.0.0",
 			"slipway plan --diff https://github.com/acme/app/releases/download/v1.0.0"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, err := release.Open(c.Context(), p.settings.Release())
@@ -229,7 +229,7 @@ func (p *Program) planCommand() *cobra.Command {
 	p.projectFlags(c)
 	c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "skip all Windows platforms (environment SKIP_WINDOWS)")
 	c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
-	c.Flags().StringVar(&earlier, "diff", "", "print what the release would change, compared with a dist, an artifacts.json, or the URL of a published release that has one; exit status 1 if there is a change")
+	c.Flags().StringVar(&earlier, "diff", "", "print what the release would change, compared with a dist, an artifacts.json, or the URL or tag of a published release that has one; exit status 1 if there is a change")
 	mustHaveValue(c, "diff")
 	c.Flags().IntVar(&shards, "shards", 0, "print how build and package --shard divide the release into this number of shards; with --json, for the matrix of a CI job")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")

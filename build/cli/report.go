@@ -28,18 +28,20 @@ func (p *Program) reportCommand() *cobra.Command {
 		asJSON  bool
 	)
 	c := &cobra.Command{
-		Use: "report [DIR|URL]", Short: "Write a page about a release: sizes, what is shared, where the time went, what has changed", Args: cobra.MaximumNArgs(1), GroupID: "project",
+		Use: "report [DIR|URL|TAG]", Short: "Write a page about a release: sizes, what is shared, where the time went, what has changed", Args: cobra.MaximumNArgs(1), GroupID: "project",
 		Long: `Report describes a release in one HTML file that needs no network: the sizes of binaries,
 images and archives, the layers that they share, where the time went, why steps were made
 again and, with --with, what has changed since an
 earlier release: images, packages of SBOMs, sizes, and the delta that operators carry.
 
 DIR is the dist of a release, or a folder with its published files; URL is where these files
-are. The default is the dist of the project. EARLIER may be one of these, too, its
-artifacts.json, or the page of an earlier report, which contains its data. The page is written to slipway-report.html in
-this folder, and not to dist, whose bytes are compared. In a CI job, its short form is
-added to the summary of the job.`,
-		Example: examples("slipway report", "slipway report --with v1.34.0.html -o v1.34.1.html", "slipway report https://example.com/v1.34.1 --with https://example.com/v1.34.0", "slipway report dist -o - > report.html"),
+are. TAG is the git tag of a release that is published where slipway.yaml says, with its
+artifacts.json; a file or folder of that name takes precedence. The default is the dist of
+the project. EARLIER may be one of these, too, its artifacts.json, or the page of an earlier
+report, which contains its data. The page is written to slipway-report.html in this folder,
+and not to dist, whose bytes are compared. In a CI job, its short form is added to the
+summary of the job.`,
+		Example: examples("slipway report", "slipway report --with v1.34.0", "slipway report --with v1.34.0.html -o v1.34.1.html", "slipway report https://example.com/v1.34.1 --with https://example.com/v1.34.0", "slipway report dist -o - > report.html"),
 		RunE: func(c *cobra.Command, words []string) error {
 			if asJSON && c.Flags().Changed("output") {
 				return usage.Errorf("choose one of --json, which prints, and -o")
@@ -67,7 +69,7 @@ added to the summary of the job.`,
 	}
 	c.Flags().StringVarP(&output, "output", "o", "slipway-report.html", "page to write; - is standard output")
 	c.Flags().StringVar(&p.settings.Config, "config", "", "path of slipway.yaml (default: the nearest one in this folder or above)")
-	c.Flags().StringVar(&options.with, "with", "", "EARLIER: release to compare with: a dist, a folder, a URL, an artifacts.json or a report")
+	c.Flags().StringVar(&options.with, "with", "", "EARLIER: release to compare with: a dist, a folder, a URL, an artifacts.json, a report, or the tag of a published release")
 	c.Flags().StringArrayVar(&options.records, "record", nil, "FILE: record of a run that made the release, as build, package and publish write it, or a folder of records (default: the last runs of this machine)")
 	c.Flags().BoolVar(&options.deltas, "deltas", true, "with --with, measure what the deltas of archives have, which reads both archives")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON, and write no page")
@@ -102,7 +104,7 @@ type reportOptions struct {
 
 // readReport describes a release, its runs and, if an earlier release is named, what has changed since.
 func (p *Program) readReport(ctx context.Context, w *workbench.Workbench, where string, o reportOptions) (*report.Document, error) {
-	source, err := report.Open(ctx, where, p.settings.UnpackLimit)
+	source, err := report.Open(ctx, where, p.settings.Release())
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +121,7 @@ func (p *Program) readReport(ctx context.Context, w *workbench.Workbench, where 
 	if o.with == "" {
 		return r, nil
 	}
-	earlier, err := report.Open(ctx, o.with, p.settings.UnpackLimit)
+	earlier, err := report.Open(ctx, o.with, p.settings.Release())
 	if err != nil {
 		return nil, fmt.Errorf("--with: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/record"
 	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestReport(t *testing.T) {
@@ -78,5 +79,50 @@ func TestReport(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "dist", "slipway-report.html")); err == nil {
 		t.Error("a report is in dist")
+	}
+}
+
+// A published release is found by its tag.
+func TestATagOfAPublishedRelease(t *testing.T) {
+	dir, config := project(t)
+	raw, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	testfile.Write(t, config, string(raw)+"publish:\n  - directory: released/${VERSION}\n")
+	env := map[string]string{"SLIPWAY_CACHE": t.TempDir(), "TAG": "v0.9.0"}
+	if status, _, stderr := run(t, env, "package", "--config", config); status != 0 {
+		t.Fatal(stderr)
+	}
+	if err := os.CopyFS(filepath.Join(dir, "released", "v0.9.0"), os.DirFS(filepath.Join(dir, "dist", "artifacts"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "dist", "artifacts.json"), filepath.Join(dir, "released", "v0.9.0", "artifacts.json")); err != nil {
+		t.Fatal(err)
+	}
+	env["TAG"] = "v1.0.0"
+	if status, _, stderr := run(t, env, "package", "--config", config); status != 0 {
+		t.Fatal(stderr)
+	}
+	t.Chdir(dir)
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"report", "--with", "v0.9.0", "--json"}, 0, `"with": "v0.9.0"`},
+		{[]string{"report", "--with", "v0.9.0", "-o", "-"}, 0, "What an operator carries"},
+		{[]string{"report", "v0.9.0", "--json"}, 0, `"version": "v0.9.0"`},
+		{[]string{"report", "--with", "v0.8.0"}, 1, "--with: release v0.8.0: folder released/v0.8.0: it is not published there"},
+		{[]string{"report", "v0.8.0"}, 1, "release v0.8.0: folder released/v0.8.0: it is not published there"},
+		{[]string{"plan", "--diff", "v0.9.0"}, 1, "release version: v0.9.0 -> v1.0.0"},
+		{[]string{"plan", "--diff", "v0.8.0"}, 1, "--diff: release v0.8.0: folder released/v0.8.0: it is not published there"},
+		{[]string{"verify", "--against", "v0.9.0"}, 1, "sha256sum-amd64.txt"},
+		{[]string{"verify", "--against", "v0.8.0"}, 1, "--against: release v0.8.0: folder released/v0.8.0: it is not published there"},
+	} {
+		status, stdout, stderr := run(t, env, c.args...)
+		if status != c.status || !strings.Contains(stdout+stderr, c.want) {
+			t.Errorf("%q: exit status %d, missing %q in\n%.2000s%s", c.args, status, c.want, stdout, stderr)
+		}
 	}
 }

@@ -49,8 +49,8 @@ are not compared, and no private key is needed. Other builds of Go code come fro
 build cache.
 
 With --against, it compares with a published release instead: a folder or a URL that has
-the files of dist/artifacts, the folder dist of another build, or the reference of an image
-in a registry. With --rebuild --against, the release is built again and compared with the
+the files of dist/artifacts, the tag of a release that is published where slipway.yaml says,
+the folder dist of another build, or the reference of an image in a registry. With --rebuild --against, the release is built again and compared with the
 published one, and dist is not needed.
 
 The exit status is 1 if something differs. --attest writes a SLSA verification summary
@@ -67,7 +67,7 @@ the statement.`,
 	c.Flags().BoolVar(&f.rebuild, "rebuild", false, "build the release again, and compare every digest")
 	c.Flags().BoolVar(&p.settings.Locked, "locked", p.settings.Locked, "with --rebuild, take the digests of slipway.lock instead of what tags refer to (environment SLIPWAY_LOCKED)")
 	c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
-	c.Flags().StringArrayVar(&f.against, "against", nil, "published release to compare with: a folder, a URL of its files, or a reference of an image")
+	c.Flags().StringArrayVar(&f.against, "against", nil, "published release to compare with: a folder, a URL of its files, its tag, or a reference of an image")
 	c.Flags().StringVar(&f.attest, "attest", "", "file for a SLSA verification summary of what --rebuild found equal")
 	c.Flags().StringVar(&f.signKey, "sign-key", "", "private key that signs this summary: a file as cosign makes it, or PKCS #8, or env://NAME; COSIGN_PASSWORD is its password")
 	mustHaveValue(c, "against", "attest", "sign-key")
@@ -173,7 +173,7 @@ func (p *Program) request(c *cobra.Command, b *release.Release, f verifyFlags) (
 	}
 	return rebuild.Request{
 		Sign: signed, Archives: signedArchives(b),
-		Rebuild: f.rebuild, Against: f.against, Attest: f.attest,
+		Rebuild: f.rebuild, Against: f.against, Options: p.settings.Release(), Attest: f.attest,
 		Project: b.Config.Dir, Config: filepath.Base(b.Config.File), Dist: p.settings.Dist, Release: b.Plan.Release,
 		Slipway: []string{program}, Arguments: passedOn(c), Environ: environ, KeepCache: p.settings.Offline, Limit: p.settings.UnpackLimit,
 		Open: func(ctx context.Context, ref string) (v1.Image, v1.ImageIndex, string, func() error, error) {

@@ -106,20 +106,29 @@ func (g GitHub) publisher(o Options) (*publisher, error) {
 	if n := utf8.RuneCountInString(o.Notes); n > maxNotes {
 		errs = append(errs, fmt.Errorf("the notes have %d characters, but GitHub allows at most %d", n, maxNotes))
 	}
+	api, err := g.client()
+	return &publisher{GitHub: g, options: o, api: api}, errors.Join(append(errs, err)...)
+}
+
+// client returns a client of the API. It sends the token, if there is one.
+func (g GitHub) client() (*github.Client, error) {
 	client := g.Client
 	if client == nil {
 		client = patientClient()
 	}
-	api := github.NewClient(client).WithAuthToken(g.Token)
+	api := github.NewClient(client)
+	if g.Token != "" {
+		api = api.WithAuthToken(g.Token)
+	}
 	api.DisableRateLimitCheck = true // retry waits; the client would only fail sooner
 	if g.BaseURL != "" {
 		base, err := url.Parse(strings.TrimSuffix(g.BaseURL, "/") + "/")
 		if err != nil {
-			errs = append(errs, fmt.Errorf("address of the API: %w", err))
+			return nil, fmt.Errorf("address of the API: %w", err)
 		}
 		api.BaseURL = base
 	}
-	return &publisher{GitHub: g, options: o, api: api}, errors.Join(errs...)
+	return api, nil
 }
 
 // patientClient returns a client that waits for a server to store 2 GiB, but not forever.

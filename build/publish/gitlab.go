@@ -67,8 +67,11 @@ func (g GitLab) where(o GitLabOptions, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("release %s of %s: %w", o.Tag, g.Project, redacted(redacted(err, g.Token), g.JobToken))
+	return fmt.Errorf("release %s of %s: %w", o.Tag, g.Project, g.redacted(err))
 }
+
+// redacted removes the tokens from an error.
+func (g GitLab) redacted(err error) error { return redacted(redacted(err, g.Token), g.JobToken) }
 
 // gitlabName matches the names of files and packages that GitLab allows
 // (https://docs.gitlab.com/user/packages/generic_packages/#publish-a-single-file).

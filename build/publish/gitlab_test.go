@@ -30,6 +30,8 @@ type gitlabServer struct {
 	// tag is the commit of the tag; empty means that the tag does not exist.
 	tag string
 	log []string // each request that was not a read
+	// public lets everyone read.
+	public bool
 	// fail is called before a request is executed. A status other than 0 is the response.
 	fail func(r *http.Request) int
 }
@@ -79,6 +81,15 @@ func newGitLabServer(t testing.TB) *gitlabServer {
 		}
 		s.answer(w, s.put(r.PathValue("file"), string(body)))
 	})
+	mux.HandleFunc("GET "+project+"/packages/generic/acme/1.2.3/{file}", func(w http.ResponseWriter, r *http.Request) {
+		for _, f := range s.files {
+			if f.Name == r.PathValue("file") {
+				fmt.Fprint(w, f.body)
+				return
+			}
+		}
+		w.WriteHeader(http.StatusNotFound)
+	})
 	mux.HandleFunc("GET "+project+"/releases/{tag}", func(w http.ResponseWriter, r *http.Request) { s.answerRelease(w) })
 	mux.HandleFunc("POST "+project+"/releases", func(w http.ResponseWriter, r *http.Request) {
 		var o struct {
@@ -116,8 +127,12 @@ func newGitLabServer(t testing.TB) *gitlabServer {
 				return
 			}
 		}
+		user, password, _ := r.BasicAuth()
+		basic := strings.Contains(r.URL.Path, "/generic/") && (user == "slipway" && password == "glpat-secret" || user == "gitlab-ci-token" && password == "job-secret")
 		switch {
-		case r.Header.Get("Private-Token") != "glpat-secret" && r.Header.Get("Job-Token") != "job-secret":
+		case s.public && r.Method == http.MethodGet && r.Header.Get("Private-Token")+r.Header.Get("Job-Token") == "":
+			mux.ServeHTTP(w, r)
+		case r.Header.Get("Private-Token") != "glpat-secret" && r.Header.Get("Job-Token") != "job-secret" && !basic:
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprintf(w, `{"message": "not with %s"}`, r.Header.Get("Private-Token"))
 		case r.Header.Get("Job-Token") != "" && strings.Contains(r.URL.Path, "/repository/"):

@@ -120,7 +120,9 @@ func (a *gitlabAPI) do(ctx context.Context, method, address string, body io.Read
 	if err != nil {
 		return "", err
 	}
-	request.Header.Set(a.header, a.token)
+	if a.token != "" {
+		request.Header.Set(a.header, a.token)
+	}
 	request.Header.Set("User-Agent", "slipway")
 	if body != nil {
 		request.ContentLength = size

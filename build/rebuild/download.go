@@ -21,11 +21,12 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A website has the files of a published release below a URL, such as that of the downloads of a GitHub release.
+// A website has the files of a published release, such as those below the URL of the downloads of a GitHub release.
 type website struct {
-	base  *url.URL
-	temp  string
-	names []string // in the checksum files that were downloaded
+	// address returns the URL of a file.
+	address func(ctx context.Context, name string) (string, error)
+	temp    string
+	names   []string // in the checksum files that were downloaded
 	// left is the number of bytes that may still be downloaded.
 	left int64
 	// have are the names of the files that were downloaded and not removed.
@@ -38,11 +39,16 @@ func openWebsite(address string, limit int64) (*website, error) {
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("not a URL: %s", redact.Text(address))
 	}
+	return newWebsite(func(_ context.Context, name string) (string, error) { return base.JoinPath(name).String(), nil }, limit)
+}
+
+// newWebsite returns the release with the files at addresses, of which at most limit bytes are downloaded. It must be closed.
+func newWebsite(address func(context.Context, string) (string, error), limit int64) (*website, error) {
 	temp, err := os.MkdirTemp("", "slipway-published-*")
 	if err != nil {
 		return nil, err
 	}
-	return &website{base: base, temp: temp, left: limit, have: map[string]bool{}}, nil
+	return &website{address: address, temp: temp, left: limit, have: map[string]bool{}}, nil
 }
 
 // Close removes the downloads.
@@ -54,7 +60,6 @@ func (w *website) Has(m release.Made) bool { return isPublished(m) }
 // File downloads a file, unless the one of an earlier call was not removed.
 func (w *website) File(ctx context.Context, m release.Made) (file string, done func(), err error) {
 	name := path.Base(m.Path)
-	at := w.base.JoinPath(name)
 	file = filepath.Join(w.temp, name)
 	done = func() {
 		delete(w.have, name)
@@ -65,18 +70,22 @@ func (w *website) File(ctx context.Context, m release.Made) (file string, done f
 	}
 	task := progress.Start(ctx, "download "+name)
 	defer func() { task.Done(err) }()
+	at, err := w.address(ctx, name)
+	if err != nil {
+		return "", done, err
+	}
 	limit := max(w.left, 1)
 	if m.Kind == "checksums" {
 		limit = min(limit, maxAlike) // it is read into memory
 	}
-	err = fetch.Download(ctx, task, at.String(), file, limit)
+	err = fetch.Download(ctx, task, at, file, limit)
 	info, statErr := os.Stat(file)
 	if err != nil && statErr == nil && info.Size() > limit && m.Kind != "checksums" {
 		err = fmt.Errorf("%w; SLIPWAY_UNPACK_LIMIT limits the downloads of one release", err)
 	}
 	if err = cmp.Or(err, statErr); err != nil {
 		done() // what is left would be a part of an archive
-		return "", done, fmt.Errorf("downloading %s: %w", redact.Text(at.String()), redact.Error(err))
+		return "", done, fmt.Errorf("downloading %s: %w", redact.Text(at), redact.Error(err))
 	}
 	w.left -= info.Size()
 	w.have[name] = true

@@ -79,7 +79,7 @@ func TestAgainstNamesNoSecrets(t *testing.T) {
 		return nil, nil, "", nil, errors.New("GET https://user:s3cr3t@example.com/v2/: refused")
 	}
 	for _, where := range []string{"https://user:s3cr3t@:bad port/v1", "user:s3cr3t@example.com/app:v1", "./user:s3cr3t@example.com"} {
-		_, _, err := files(where, 0)
+		_, _, err := files(t.Context(), where, Request{Options: release.Options{Project: t.TempDir()}})
 		if err == nil {
 			_, _, err = published(t.Context(), Request{Open: open}, where, nil)
 		}

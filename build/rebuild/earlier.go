@@ -1,8 +1,10 @@
 package rebuild
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -28,36 +30,40 @@ type Earlier struct {
 	Close func() error
 }
 
-// OpenEarlier opens the dist of a release, a folder or URL with its published files, or its artifacts.json alone. At most
-// limit bytes are downloaded; 0 means compare.DefaultLimit.
-func OpenEarlier(ctx context.Context, where string, limit int64) (*Earlier, error) {
-	e := &Earlier{Close: nothing}
-	name := path.Base(output.ReportFile)
-	if limit <= 0 {
-		limit = compare.DefaultLimit
-	}
+// OpenEarlier opens the dist of a release, a folder or URL with its published files, its artifacts.json alone, or, if there
+// is no such file or folder, the published release of a git tag of the project of o. At most o.UnpackLimit bytes are
+// downloaded; 0 means compare.DefaultLimit.
+func OpenEarlier(ctx context.Context, where string, o release.Options) (*Earlier, error) {
+	e, limit := &Earlier{Close: nothing}, cmp.Or(max(o.UnpackLimit, 0), compare.DefaultLimit)
 	if isURL(where) {
 		site, err := openWebsite(where, limit)
 		if err != nil {
 			return nil, err
 		}
-		file, _, err := site.File(ctx, release.Made{Path: name})
-		if err == nil {
-			err = e.readReport(file)
-		}
-		if err != nil {
-			site.Close()
-			return nil, fmt.Errorf("%w: a release without a published %s cannot be compared; name that of its build", err, name)
-		}
 		e.side, e.Close = site, site.Close
+		if err := e.readFrom(ctx, site); err != nil {
+			err = fmt.Errorf("%w: a release without a published %s cannot be compared; name that of its build", err, reportName)
+			return nil, errors.Join(err, site.Close())
+		}
 		return e, nil
 	}
+	info, err := os.Stat(where)
+	if errors.Is(err, fs.ErrNotExist) {
+		files, done, err := openTag(ctx, where, limit, o, func(files side, version string) error { return e.accept(ctx, files, version) })
+		if err == nil {
+			e.side, e.Close = files, done
+			return e, nil
+		}
+		if !errors.Is(err, release.ErrNoTag) {
+			return nil, err
+		}
+	}
 	file := where
-	if info, err := os.Stat(where); err == nil && info.IsDir() {
-		file = filepath.Join(where, name)
+	if err == nil && info.IsDir() {
+		file = filepath.Join(where, reportName)
 	}
 	if err := e.readReport(file); err != nil {
-		return nil, fmt.Errorf("%w: want a dist, its %s, or the URL of a release that has it", err, name)
+		return nil, fmt.Errorf("%w: want a dist, its %s, the URL of a release that has it, or, in a project, the tag of one", err, reportName)
 	}
 	d := &dist{folder: output.Folder{Dist: filepath.Dir(file)}}
 	if _, err := os.Stat(d.folder.Path("dist/artifacts")); err != nil && !d.hasLayout() {
@@ -68,7 +74,20 @@ func OpenEarlier(ctx context.Context, where string, limit int64) (*Earlier, erro
 	return e, d.openLayout()
 }
 
+// reportName is the name of the report of a published release.
+var reportName = path.Base(output.ReportFile)
+
+// readFrom reads the report of a release with published files.
+func (e *Earlier) readFrom(ctx context.Context, files side) error {
+	file, _, err := files.File(ctx, release.Made{Path: reportName})
+	if err != nil {
+		return err
+	}
+	return e.readReport(file)
+}
+
 func (e *Earlier) readReport(file string) error {
+	e.report = release.Report{}
 	raw, err := regular.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(raw, &e.report)
@@ -99,17 +118,17 @@ func (e *Earlier) File(ctx context.Context, m release.Made) (file string, done f
 	return e.side.File(ctx, m)
 }
 
-// Locate returns the path or the URL of a file, whether it is there or not.
-func (e *Earlier) Locate(m release.Made) string {
+// Locate returns the path or the URL of a file, which may not be there. The URL may contain a secret.
+func (e *Earlier) Locate(ctx context.Context, m release.Made) (string, error) {
 	switch s := e.side.(type) {
 	case *website:
-		return s.base.JoinPath(path.Base(m.Path)).String()
+		return s.address(ctx, path.Base(m.Path))
 	case folder:
-		return filepath.Join(string(s), path.Base(m.Path))
+		return filepath.Join(string(s), path.Base(m.Path)), nil
 	case *dist:
-		return s.folder.Path(m.Path)
+		return s.folder.Path(m.Path), nil
 	}
-	return ""
+	return "", fs.ErrNotExist
 }
 
 // Image returns an image of the release. The error is fs.ErrNotExist if the release is not a dist, or does not have it.

@@ -26,6 +26,7 @@ func TestOpenEarlier(t *testing.T) {
 	defer site.Close()
 	empty := httptest.NewServer(http.FileServer(http.Dir(none)))
 	defer empty.Close()
+	outside := release.Options{Project: t.TempDir()}
 	list := release.Made{Kind: "list", Path: "dist/artifacts/list.txt"}
 	for _, c := range []struct {
 		name, where string
@@ -37,12 +38,13 @@ func TestOpenEarlier(t *testing.T) {
 		{"published files", published, []string{"a", "b"}, ""},
 		{"a URL", site.URL, []string{"a", "b"}, ""},
 		{"a report alone", filepath.Join(alone, "before.json"), nil, ""},
-		{"a folder without a report", none, nil, "want a dist, its artifacts.json, or the URL of a release that has it"},
+		{"a folder without a report", none, nil, "want a dist, its artifacts.json, the URL of a release that has it, or, in a project, the tag of one"},
+		{"a tag without a project", "v1.2.3", nil, "reading v1.2.3: "},
 		{"a URL without a report", empty.URL, nil, "a release without a published artifacts.json cannot be compared"},
 		{"a list for a report", filepath.Join(dist, "artifacts", "list.txt"), nil, "reading "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e, err := OpenEarlier(t.Context(), c.where, 0)
+			e, err := OpenEarlier(t.Context(), c.where, outside)
 			if c.fails != "" {
 				if err == nil || !strings.Contains(err.Error(), c.fails) {
 					t.Errorf("got %v, want %q", err, c.fails)

@@ -23,9 +23,10 @@ import (
 type Request struct {
 	// Rebuild builds the release again. Otherwise dist is compared with Against.
 	Rebuild bool
-	// Against are published releases: folders, URLs, or references of images. If there is none, a rebuild is compared with
-	// dist.
+	// Against are published releases: folders, URLs, git tags of the project of Options, or references of images. If there is
+	// none, a rebuild is compared with dist.
 	Against []string
+	Options release.Options
 	// Attest is the file for a verification summary, if nothing differs; empty writes none.
 	Attest string
 	// Sign returns a Sigstore bundle of the summary, which is written in place of the summary. If it is nil, the summary is
@@ -79,7 +80,7 @@ func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
 	}
 	sides := make([]side, len(q.Against)) // nil for references of images
 	for i, where := range q.Against {
-		s, done, openErr := files(where, q.Limit)
+		s, done, openErr := files(ctx, where, q)
 		if openErr != nil {
 			return nil, openErr
 		}
@@ -143,10 +144,11 @@ func attest(ctx context.Context, q Request, report release.Report, all []*Compar
 
 func nothing() error { return nil }
 
-// files opens the published release in a folder or below a URL. done ends its use. The side is nil if where is neither.
-func files(where string, limit int64) (_ side, done func() error, err error) {
+// files opens the published release in a folder, below a URL or of a tag. done ends its use. The side is nil if where is
+// none of them.
+func files(ctx context.Context, where string, q Request) (_ side, done func() error, err error) {
 	if isURL(where) {
-		site, err := openWebsite(where, limit)
+		site, err := openWebsite(where, q.Limit)
 		if err != nil {
 			return nil, nil, fmt.Errorf("--against: %w", err)
 		}
@@ -162,7 +164,14 @@ func files(where string, limit int64) (_ side, done func() error, err error) {
 	if strings.HasPrefix(where, ".") || filepath.IsAbs(where) {
 		return nil, nil, fmt.Errorf("--against %s: the folder does not exist", redact.Text(where))
 	}
-	return nil, nothing, nil
+	found, done, err := openTag(ctx, where, q.Limit, q.Options, func(side, string) error { return nil })
+	switch {
+	case errors.Is(err, release.ErrNoTag):
+		return nil, nothing, nil
+	case err != nil:
+		return nil, nil, fmt.Errorf("--against: %w", err)
+	}
+	return found, done, nil
 }
 
 // published opens the published image or index that a reference names. done ends its use.

@@ -98,10 +98,7 @@ func (p *publication) sendGitHub(ctx context.Context, d config.Destination) erro
 
 // GitHub returns the client of a destination, and the options of its release.
 func (r *Release) GitHub(d config.Destination) (publish.GitHub, publish.Options, error) {
-	owner, repo, ok := strings.Cut(d.GitHub.Repository, "/")
 	switch {
-	case !ok:
-		return publish.GitHub{}, publish.Options{}, usage.Errorf("github %q: want owner/name", d.GitHub.Repository)
 	case r.options.Offline:
 		return publish.GitHub{}, publish.Options{}, fmt.Errorf("offline: cannot create the release of %s", d.GitHub.Repository)
 	case r.options.GitHubToken == "":
@@ -118,7 +115,13 @@ func (r *Release) GitHub(d config.Destination) (publish.GitHub, publish.Options,
 	}
 	var err error
 	options.Notes, options.GenerateNotes, err = r.notes(d)
-	return publish.GitHub{Owner: owner, Repo: repo, Token: r.options.GitHubToken, BaseURL: r.options.GitHubAPI}, options, err
+	return r.repository(d), options, err
+}
+
+// repository returns the client of a destination.
+func (r *Release) repository(d config.Destination) publish.GitHub {
+	owner, repo, _ := strings.Cut(d.GitHub.Repository, "/")
+	return publish.GitHub{Owner: owner, Repo: repo, Token: r.options.GitHubToken, BaseURL: r.options.GitHubAPI}
 }
 
 // notes returns the text of a release on GitHub, or generated if GitHub generates it.

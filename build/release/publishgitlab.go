@@ -35,11 +35,15 @@ func (p *publication) gitlab(d config.Destination) (publish.GitLab, publish.GitL
 	if p.options.Offline {
 		return publish.GitLab{}, publish.GitLabOptions{}, fmt.Errorf("offline: cannot create the release of %s", d.GitLab.Project)
 	}
-	env := func(name string) string { v, _ := p.options.Getenv(name); return v }
 	r := p.Plan.Release
 	notes, err := p.readNotes(d, d.GitLab.Notes)
+	return p.gitlabProject(d), publish.GitLabOptions{Tag: r.GitTag(), Commit: r.Commit, Name: cmp.Or(d.GitLab.Title, p.Plan.Project+" "+r.Version),
+		Notes: notes, Package: p.Plan.Project, Version: r.Version, Replace: p.forced(d)}, err
+}
+
+// gitlabProject returns the client of a destination.
+func (r *Release) gitlabProject(d config.Destination) publish.GitLab {
+	env := func(name string) string { v, _ := r.options.Getenv(name); return v }
 	return publish.GitLab{Project: d.GitLab.Project, Token: env("GITLAB_TOKEN"), JobToken: env("CI_JOB_TOKEN"),
-			BaseURL: cmp.Or(env("GITLAB_API_URL"), env("CI_API_V4_URL"))},
-		publish.GitLabOptions{Tag: r.GitTag(), Commit: r.Commit, Name: cmp.Or(d.GitLab.Title, p.Plan.Project+" "+r.Version), Notes: notes,
-			Package: p.Plan.Project, Version: r.Version, Replace: p.forced(d)}, err
+		BaseURL: cmp.Or(env("GITLAB_API_URL"), env("CI_API_V4_URL"))}
 }

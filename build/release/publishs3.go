@@ -48,19 +48,9 @@ func (p *publication) s3(d config.Destination) (publish.S3, []publish.Object, er
 	if p.options.Offline {
 		return publish.S3{}, nil, fmt.Errorf("offline: cannot upload to %s", d)
 	}
-	env := func(name string) string { v, _ := p.options.Getenv(name); return v }
-	b := publish.S3{
-		Bucket: d.S3.Bucket, ACL: d.S3.ACL, CacheControl: d.S3.CacheControl, Overwrite: p.options.Force || d.S3.Overwrite,
-		Endpoint:  cmp.Or(d.S3.Endpoint, env("AWS_ENDPOINT_URL_S3"), env("AWS_ENDPOINT_URL")),
-		Region:    cmp.Or(d.S3.Region, env("AWS_REGION"), env("AWS_DEFAULT_REGION")),
-		AccessKey: env("AWS_ACCESS_KEY_ID"), SecretKey: env("AWS_SECRET_ACCESS_KEY"), SessionToken: env("AWS_SESSION_TOKEN"),
-	}
-	if d.Credentials != (config.Credentials{}) {
-		l, err := p.login(d)
-		if err != nil {
-			return b, nil, err
-		}
-		b.AccessKey, b.SecretKey, b.SessionToken = l.user, l.password, l.token
+	b, err := p.bucket(d)
+	if err != nil {
+		return b, nil, err
 	}
 	files, err := p.selected(d)
 	if err != nil {
@@ -72,6 +62,25 @@ func (p *publication) s3(d config.Destination) (publish.S3, []publish.Object, er
 		objects = append(objects, publish.Object{Path: file, Key: d.S3.Object(filepath.Base(file)), Last: last, Sum: d.S3.SHA256Sum && !last})
 	}
 	return b, objects, nil
+}
+
+// bucket returns the client of a destination.
+func (r *Release) bucket(d config.Destination) (publish.S3, error) {
+	env := func(name string) string { v, _ := r.options.Getenv(name); return v }
+	b := publish.S3{
+		Bucket: d.S3.Bucket, ACL: d.S3.ACL, CacheControl: d.S3.CacheControl, Overwrite: r.options.Force || d.S3.Overwrite,
+		Endpoint:  cmp.Or(d.S3.Endpoint, env("AWS_ENDPOINT_URL_S3"), env("AWS_ENDPOINT_URL")),
+		Region:    cmp.Or(d.S3.Region, env("AWS_REGION"), env("AWS_DEFAULT_REGION")),
+		AccessKey: env("AWS_ACCESS_KEY_ID"), SecretKey: env("AWS_SECRET_ACCESS_KEY"), SessionToken: env("AWS_SESSION_TOKEN"),
+	}
+	if d.Credentials != (config.Credentials{}) {
+		l, err := r.login(d)
+		if err != nil {
+			return b, err
+		}
+		b.AccessKey, b.SecretKey, b.SessionToken = l.user, l.password, l.token
+	}
+	return b, nil
 }
 
 // selected returns the files for a bucket. Patterns match parts of an archive by the name of the archive.

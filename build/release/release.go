@@ -94,16 +94,9 @@ type Release struct {
 
 // Open loads the configuration and makes the plan. It makes nothing in dist.
 func Open(ctx context.Context, o Options) (*Release, error) {
-	file := o.Config
-	if file == "" {
-		find, dir := config.Find, "."
-		if o.Project != "" {
-			find, dir = config.InFolder, o.Project
-		}
-		var err error
-		if file, err = find(dir); err != nil {
-			return nil, usage.Wrap(err)
-		}
+	file, err := o.configFile()
+	if err != nil {
+		return nil, usage.Wrap(err)
 	}
 	loaded, err := config.Load(ctx, file, o.Getenv, o.Set...)
 	if err != nil {
@@ -121,6 +114,17 @@ func Open(ctx context.Context, o Options) (*Release, error) {
 		}
 	}
 	return &Release{Config: loaded, Plan: narrowed, full: full, options: o, folder: output.Folder{Project: loaded.Dir, Dist: o.Dist}}, nil
+}
+
+// configFile returns the path of slipway.yaml.
+func (o Options) configFile() (string, error) {
+	switch {
+	case o.Config != "":
+		return o.Config, nil
+	case o.Project != "":
+		return config.InFolder(o.Project)
+	}
+	return config.Find(".")
 }
 
 // Warn reports the warnings of the configuration.

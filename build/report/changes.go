@@ -114,21 +114,38 @@ func (r *Document) Compare(ctx context.Context, own *Source, with string, earlie
 	}
 	archives := map[string]string{}
 	for _, a := range old.Archives {
-		archives[archiveKey(a, old.Release)] = earlier.locate(a.Path)
+		archives[archiveKey(a, old.Release)] = a.Path
 	}
 	for _, a := range r.Archives {
-		from, to := archives[archiveKey(a, r.Release)], own.locate(a.Path)
-		if from == "" || to == "" {
+		before := archives[archiveKey(a, r.Release)]
+		if before == "" {
 			continue
 		}
-		u, err := measure(ctx, from, to)
+		total, err := measureUpdate(ctx, own, a.Path, earlier, before, measure)
 		if err != nil {
 			(&collector{report: r}).note("measuring the update of "+a.Path, err)
 			continue
 		}
-		c.Updates = append(c.Updates, UpdateCost{path.Base(a.Path), u.Total})
+		c.Updates = append(c.Updates, UpdateCost{path.Base(a.Path), total})
 	}
 	return ctx.Err()
+}
+
+// measureUpdate measures the update from an archive of the earlier release to one of the own release.
+func measureUpdate(ctx context.Context, own *Source, archive string, earlier *Source, before string, measure Measure) (cost.Sizes, error) {
+	from, err := earlier.locate(ctx, before)
+	if err != nil {
+		return cost.Sizes{}, err
+	}
+	to, err := own.locate(ctx, archive)
+	if err != nil {
+		return cost.Sizes{}, err
+	}
+	u, err := measure(ctx, from, to)
+	if err != nil {
+		return cost.Sizes{}, err
+	}
+	return u.Total, nil
 }
 
 // archiveKey is the same for the archives of a list in two releases, in any format.

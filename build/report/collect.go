@@ -105,7 +105,11 @@ func (c *collector) archives(ctx context.Context) {
 	})
 	found = slices.CompactFunc(found, func(a, b SizedArchive) bool { return a.Name == b.Name && a.Platform.String() == b.Platform.String() })
 	for _, a := range found {
-		c.note(a.Path, a.read(ctx, c.source.locate(a.Path)))
+		at, err := c.source.locate(ctx, a.Path)
+		if err == nil {
+			err = a.read(ctx, at)
+		}
+		c.note(a.Path, err)
 		c.report.Archives = append(c.report.Archives, a)
 	}
 }

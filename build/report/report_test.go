@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +58,7 @@ func dist(t *testing.T, of, sbom string) string {
 
 func read(t *testing.T, where string) (*Document, *Source) {
 	t.Helper()
-	source, err := Open(t.Context(), where, 0)
+	source, err := Open(t.Context(), where, release.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,8 +221,8 @@ func TestOpenAReport(t *testing.T) {
 	if diff := cmp.Diff(r, again); diff != "" {
 		t.Error(diff)
 	}
-	if source.locate(r.Archives[0].Path) != "" {
-		t.Error("a report alone has files")
+	if at, err := source.locate(t.Context(), r.Archives[0].Path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a report alone has the file %q, %v", at, err)
 	}
 	if err := again.Compare(t.Context(), source, "itself", source, nil); err != nil || len(again.Changes.Artifacts)+len(again.Changes.Images)+len(again.Changes.Packages) > 0 {
 		t.Errorf("compared with itself: %v, %v", err, again.Changes)

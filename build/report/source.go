@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/slipway-build/slipway/build/rebuild"
@@ -22,9 +23,8 @@ type Source struct {
 	files *rebuild.Earlier
 }
 
-// Open opens a release: the folder dist, a folder or URL with published files, its artifacts.json, or a report. At most
-// limit bytes are downloaded; 0 means the default.
-func Open(ctx context.Context, where string, limit int64) (*Source, error) {
+// Open opens a release: a report, or what rebuild.OpenEarlier opens.
+func Open(ctx context.Context, where string, o release.Options) (*Source, error) {
 	if info, err := os.Stat(where); err == nil && !info.IsDir() {
 		raw, err := regular.ReadFile(where)
 		if err != nil {
@@ -38,7 +38,7 @@ func Open(ctx context.Context, where string, limit int64) (*Source, error) {
 			return &Source{known: known, Close: func() error { return nil }}, nil
 		}
 	}
-	files, err := rebuild.OpenEarlier(ctx, where, limit)
+	files, err := rebuild.OpenEarlier(ctx, where, o)
 	if err != nil {
 		return nil, err
 	}
@@ -48,12 +48,12 @@ func Open(ctx context.Context, where string, limit int64) (*Source, error) {
 // complete reports whether r is a report, and not an artifacts.json.
 func (r *Document) complete() bool { return r.Images != nil || r.Archives != nil }
 
-// locate returns the path or URL of a file, or "" if the source is only data.
-func (s *Source) locate(path string) string {
+// locate returns the path or URL of a file. The error is fs.ErrNotExist if the source is only data, or known not to have it.
+func (s *Source) locate(ctx context.Context, path string) (string, error) {
 	if s.files == nil {
-		return ""
+		return "", fs.ErrNotExist
 	}
-	return s.files.Locate(release.Made{Path: path})
+	return s.files.Locate(ctx, release.Made{Path: path})
 }
 
 // Read describes the release.

@@ -40,6 +40,8 @@ type Server struct {
 	Fail func(r *http.Request) int
 	// Mangle changes an asset after its upload.
 	Mangle func(*Asset)
+	// Public lets everyone read. Otherwise, all requests need the token.
+	Public bool
 	// WithoutDigests omits the digests of assets, as older servers do.
 	WithoutDigests bool
 
@@ -73,6 +75,7 @@ type Asset struct {
 	State  string `json:"state"`
 	Size   int64  `json:"size"`
 	Digest string `json:"digest,omitempty"`
+	URL    string `json:"browser_download_url"`
 	Body   string `json:"-"`
 }
 
@@ -85,7 +88,16 @@ func New(t testing.TB) *Server {
 	mux.HandleFunc("POST "+releases, f.createRelease)
 	mux.HandleFunc("POST "+releases+"/generate-notes", f.generateNotes)
 	mux.HandleFunc("PATCH "+releases+"/{id}", f.editRelease)
-	mux.HandleFunc("GET "+releases+"/{id}/assets", f.listAssets)
+	mux.HandleFunc("GET "+releases+"/{id}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		switch r.PathValue("id") { // patterns for these would be ambiguous
+		case "tags":
+			f.releaseByTag(w, r.PathValue("name"))
+		case "assets":
+			f.downloadAsset(w, r, r.PathValue("name"))
+		default:
+			f.listAssets(w, r)
+		}
+	})
 	mux.HandleFunc("DELETE "+releases+"/assets/{id}", f.deleteAsset)
 	mux.HandleFunc("POST /uploads/{id}/assets", f.upload)
 	mux.HandleFunc("GET /api/v3/repos/{owner}/{repo}/git/{kind}/{name...}", f.object)
@@ -95,7 +107,11 @@ func New(t testing.TB) *Server {
 		if r.Method != http.MethodGet {
 			f.Log = append(f.Log, r.Method+" "+r.URL.Path)
 		}
-		if r.Header.Get("Authorization") != "Bearer "+Token {
+		if id, ok := strings.CutPrefix(r.URL.Path, storage); ok {
+			f.serveAsset(w, r, id)
+			return
+		}
+		if r.Header.Get("Authorization") != "Bearer "+Token && !(f.Public && r.Method == http.MethodGet) {
 			f.refuse(w, http.StatusUnauthorized, "Bad credentials: "+r.Header.Get("Authorization"))
 			return
 		}
@@ -298,6 +314,7 @@ func (f *Server) upload(w http.ResponseWriter, r *http.Request) {
 // AddAsset adds a complete asset to a release.
 func (f *Server) AddAsset(release *Release, name, body string) *Asset {
 	asset := &Asset{ID: f.id(), Name: name, State: "uploaded", Size: int64(len(body)), Body: body}
+	asset.URL = f.server.URL + storage + strconv.FormatInt(asset.ID, 10)
 	if !f.WithoutDigests {
 		asset.Digest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(body)))
 	}
