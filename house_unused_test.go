@@ -18,6 +18,7 @@ var large = map[string]string{
 	"build/compile":       "the memory of earlier builds and the binaries of other machines depend on the same knowledge of what go reads",
 	"build/config":        "every key of slipway.yaml is declared and checked here, with the position of each value",
 	"images/airgap/delta": "what writes, applies and opens a delta shares its recipe and the limits of it; what does not is in packages of its own",
+	"build/publish":       "every kind of destination compares the same files with what it has before anything is sent",
 	"images/registry":     "every request to a registry shares the client, its pace and its limits; transport sends them",
 	"images/store":        "what a store has is verified, cached and shared in one place; its files are in a package of their own",
 	"build/release":       "each step of a plan, which share the state of one run; what does not is in packages of its own",

@@ -14,16 +14,13 @@ import (
 // destinations looks at the destinations of files: tokens, rights, what exists already, and limits.
 func (x *examination) destinations(ctx context.Context) error {
 	for _, d := range x.Plan.Destinations {
-		at := d.Position.String()
 		switch {
 		case d.Directory != "":
 			x.directory(d)
 		case d.GitHub.Repository != "":
 			x.gitHub(ctx, d)
 		case d.GitLab.Project != "" || d.S3.Bucket != "":
-			if err := x.CheckUpload(ctx, d); err != nil {
-				x.find(Error, at, fmt.Sprintf("%s: %v", d, err), "")
-			}
+			x.upload(ctx, d)
 		}
 	}
 	return nil
@@ -33,6 +30,26 @@ func (x *examination) destinations(ctx context.Context) error {
 func (x *examination) directory(d config.Destination) {
 	if info, err := os.Stat(x.Path(d.Directory)); err == nil && !info.IsDir() {
 		x.find(Error, d.Position.String(), d.Directory+" is not a folder", "remove it, or publish to another folder")
+	}
+}
+
+// upload looks at a package of GitLab, or at a bucket.
+func (x *examination) upload(ctx context.Context, d config.Destination) {
+	at := d.Position.String()
+	if x.isMade(d.GitLab.Notes) {
+		d.GitLab.Notes = "" // the file does not exist yet
+	}
+	var files []string
+	for _, a := range x.artifacts() {
+		files = append(files, x.Path(a.path))
+	}
+	existing, err := x.CheckUpload(ctx, d, files)
+	if err != nil {
+		x.find(Error, at, fmt.Sprintf("%s: %v", d, err), "")
+	}
+	if existing > 0 && !d.S3.Overwrite {
+		x.find(Warning, at, fmt.Sprintf("%s already has files of this version (%d)", d, existing),
+			"publish adds missing files, and refuses to replace others (without --force): choose another version, unless this continues an interrupted run")
 	}
 }
 

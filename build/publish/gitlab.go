@@ -48,6 +48,18 @@ func (g GitLab) Check(ctx context.Context, files []string, o GitLabOptions) erro
 	return g.where(o, err)
 }
 
+// Examine returns the number of files that the package has. Like Check, it returns an error if the project cannot be read
+// with the token, or if the tag is at another commit. GitLab does not say whether a token may write.
+func (g GitLab) Examine(ctx context.Context, o GitLabOptions) (files int, err error) {
+	p, _, err := g.open(nil, o)
+	if err == nil {
+		var there map[string]gitlabPackageFile
+		there, _, err = p.compare(ctx, nil)
+		files = len(there)
+	}
+	return files, g.where(o, err)
+}
+
 // Publish uploads files to a generic package, and then links them in the release for o.Tag, which it creates if
 // necessary. It returns the address of the release.
 //

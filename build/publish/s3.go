@@ -58,6 +58,43 @@ func (s S3) Check(ctx context.Context, objects []Object) error {
 	return b.check(ctx)
 }
 
+// Examine returns the number of existing objects with these keys. Like Check, it returns an error for a missing bucket, and
+// for credentials without access to it or without write access.
+func (s S3) Examine(ctx context.Context, keys []string) (existing int, err error) {
+	b, err := s.open(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	if err := b.find(ctx); err != nil {
+		return 0, err
+	}
+	errs, there := make([]error, len(keys)), make([]bool, len(keys))
+	var group errgroup.Group
+	group.SetLimit(objectsAtOnce)
+	for i, key := range keys {
+		group.Go(func() error {
+			_, there[i], errs[i] = b.stat(ctx, key)
+			return nil
+		})
+	}
+	group.Wait()
+	if err := firstRefusal(errs); err != nil {
+		return 0, err
+	}
+	unused := ""
+	for i, key := range keys {
+		if there[i] {
+			existing++
+		} else {
+			unused = key
+		}
+	}
+	if unused != "" {
+		return existing, b.mayWrite(ctx, upload{key: unused})
+	}
+	return existing, nil
+}
+
 // Publish uploads objects. Existing objects with the same content are kept. An object with other content is an error,
 // unless s.Overwrite. A run after an error or an interruption completes the work.
 func (s S3) Publish(ctx context.Context, objects []Object) error {
@@ -105,11 +142,8 @@ func (s S3) open(ctx context.Context, objects []Object) (*bucket, error) {
 }
 
 func (b *bucket) check(ctx context.Context) error {
-	switch exists, err := b.api.BucketExists(ctx, b.Bucket); {
-	case err != nil && minio.ToErrorResponse(err).StatusCode != http.StatusForbidden: // which may be allowed to write only
-		return fmt.Errorf("looking up bucket %s: %w%s", b.Bucket, err, s3Hint(err))
-	case err == nil && !exists:
-		return fmt.Errorf("bucket %s does not exist: create it first", b.Bucket)
+	if err := b.find(ctx); err != nil {
+		return err
 	}
 	errs, missing := make([]error, len(b.uploads)), make([]bool, len(b.uploads))
 	var group errgroup.Group
@@ -122,12 +156,7 @@ func (b *bucket) check(ctx context.Context) error {
 		})
 	}
 	group.Wait()
-	for _, err := range errs {
-		if refused := (minio.ErrorResponse{}); errors.As(err, &refused) && refused.StatusCode == http.StatusForbidden {
-			return err // and all others have no access either
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := firstRefusal(errs); err != nil {
 		return err
 	}
 	for i, u := range b.uploads {
@@ -136,6 +165,28 @@ func (b *bucket) check(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// find returns an error if the bucket does not exist.
+func (b *bucket) find(ctx context.Context) error {
+	switch exists, err := b.api.BucketExists(ctx, b.Bucket); {
+	case err != nil && minio.ToErrorResponse(err).StatusCode != http.StatusForbidden: // which may be allowed to write only
+		return fmt.Errorf("looking up bucket %s: %w%s", b.Bucket, err, s3Hint(err))
+	case err == nil && !exists:
+		return fmt.Errorf("bucket %s does not exist: create it first", b.Bucket)
+	}
+	return nil
+}
+
+// firstRefusal returns the first error of a server that allows no access, since all others are its repetitions, or all
+// errors if there is none.
+func firstRefusal(errs []error) error {
+	for _, err := range errs {
+		if refused := (minio.ErrorResponse{}); errors.As(err, &refused) && refused.StatusCode == http.StatusForbidden {
+			return err
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // mayWrite begins the upload of an object, and aborts it.

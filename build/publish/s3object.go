@@ -78,15 +78,24 @@ func (b *bucket) options(u upload) minio.PutObjectOptions {
 	return minio.PutObjectOptions{ContentType: mediaType(u.key), CacheControl: b.CacheControl, UserMetadata: metadata, SendContentMd5: true}
 }
 
+// stat returns the properties of an object, and whether it exists.
+func (b *bucket) stat(ctx context.Context, key string) (there minio.ObjectInfo, ok bool, err error) {
+	there, err = b.api.StatObject(ctx, b.Bucket, key, minio.StatObjectOptions{})
+	switch {
+	case minio.ToErrorResponse(err).Code == minio.NoSuchKey:
+		return there, false, nil
+	case err != nil:
+		return there, false, fmt.Errorf("looking up %s: %w%s", key, err, s3Hint(err))
+	}
+	return there, true, nil
+}
+
 // same reports whether an object exists with the content of u. Unless b.Overwrite, an object with other content is an
 // error.
 func (b *bucket) same(ctx context.Context, u upload) (bool, error) {
-	there, err := b.api.StatObject(ctx, b.Bucket, u.key, minio.StatObjectOptions{})
-	switch {
-	case minio.ToErrorResponse(err).Code == minio.NoSuchKey:
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("looking up %s: %w%s", u.key, err, s3Hint(err))
+	there, ok, err := b.stat(ctx, u.key)
+	if err != nil || !ok {
+		return false, err
 	}
 	wrong := ""
 	if there.Size != u.size {

@@ -90,17 +90,26 @@ func (r *Release) CheckVersion() error {
 	return p.allowed()
 }
 
-// CheckUpload returns an error if a destination on GitLab or S3 cannot be reached, or would not accept files. It sends
-// none.
-func (r *Release) CheckUpload(ctx context.Context, d config.Destination) error {
-	p := &publication{Release: r, parts: plan.Verbs["publish"]}
-	switch {
-	case d.GitLab.Project != "":
-		return p.checkGitLab(ctx, d)
-	case d.S3.Bucket != "":
-		return p.checkS3(ctx, d)
+// CheckUpload returns how many of the files exist at a destination on GitLab or S3, and an error if it cannot be reached, or
+// would not accept files. It sends none, and the files need not exist. On GitLab, all files of the version count.
+func (r *Release) CheckUpload(ctx context.Context, d config.Destination, files []string) (existing int, err error) {
+	p := &publication{Release: r, parts: plan.Verbs["publish"], files: files}
+	if d.GitLab.Project != "" {
+		gitlab, options, err := p.gitlab(d)
+		if err != nil {
+			return 0, err
+		}
+		return gitlab.Examine(ctx, options)
 	}
-	return nil
+	bucket, objects, err := p.s3(d)
+	if err != nil {
+		return 0, err
+	}
+	var keys []string
+	for _, o := range objects {
+		keys = append(keys, o.Key)
+	}
+	return bucket.Examine(ctx, keys)
 }
 
 // CheckCaches returns an error for each place of the shared caches that cannot be read.
