@@ -49,7 +49,7 @@ var packages = map[string][]string{
 	"build/workbench/caches": {"build/proof", "images/cache", "images/cache/places", "images/registry", "internal/usage"},
 	"build/workbench/sboms": {"build/workbench", "images", "images/airgap", "images/airgap/format", "images/attest/sbom", "images/attest/sbom/document", "images/store",
 		"internal/atomicfile", "internal/parallel", "internal/regular", "internal/sniff", "internal/usage", "progress"},
-	"build/workbench/olds":     {"build/workbench", "build/workbench/runtimes", "images", "images/airgap", "images/airgap/delta", "images/source", "internal/usage", "progress"},
+	"build/workbench/olds":     {"build/workbench", "build/workbench/runtimes", "images", "images/airgap", "images/airgap/cost", "images/airgap/delta", "images/source", "internal/redact", "internal/usage", "progress"},
 	"build/workbench/runtimes": {"images/airgap", "images/airgap/load", "images/airgap/load/containerd", "images/airgap/load/engine", "images/attest/policy", "images/engine/docker", "internal/usage"},
 	"build/scaffold":           {"build/config", "build/scaffold/convert", "build/scaffold/draft", "build/scaffold/survey", "internal/fileop", "internal/usage"},
 	"build/scaffold/convert":   {"build/config/expression", "build/scaffold/draft", "build/scaffold/survey", "internal/usage"},

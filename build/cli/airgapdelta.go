@@ -89,34 +89,20 @@ A delta that was made for layers is applied to archives, or to other places that
 
 // deltaCommand adds -o, --from and -f to a command for olds and another file, and prints the text that work returns.
 func (p *Program) deltaCommand(c *cobra.Command, about string, work func(ctx context.Context, named *olds.Finder, file, output string) (string, error)) *cobra.Command {
-	var from, lists []string
 	var output string
-	c.Flags().StringArrayVar(&from, "from", nil, "old archive or images, in place of OLD; can be repeated")
-	c.Flags().StringArrayVarP(&lists, "file", "f", nil, "list of old images in registries, in place of OLD: one reference per line, # starts a comment; - is standard input")
+	named := p.namedOlds(c)
 	c.Flags().StringVarP(&output, "output", "o", "", about)
-	mustHaveValue(c, "from", "file")
-	c.Args = func(c *cobra.Command, words []string) error {
-		if len(from)+len(lists) > 0 {
-			return cobra.ExactArgs(1)(c, words)
-		}
-		return cobra.ExactArgs(2)(c, words)
-	}
 	c.RunE = func(c *cobra.Command, words []string) error {
 		if output == "" {
 			return usage.Errorf("missing output file: add -o FILE")
 		}
-		last := len(words) - 1
-		named := slices.Concat(from, words[:last])
-		entries, err := p.readLists(lists)
+		olds, file, err := named(words)
 		if err != nil {
-			return usage.Wrap(err)
-		}
-		for _, e := range entries {
-			named = append(named, "docker-image://"+e.Ref.String())
+			return err
 		}
 		var said string
 		err = p.watched(c, func(ctx context.Context) (err error) {
-			said, err = work(ctx, p.find(named), words[last], output)
+			said, err = work(ctx, p.find(olds), file, output)
 			return err
 		})
 		if err != nil {
@@ -126,6 +112,32 @@ func (p *Program) deltaCommand(c *cobra.Command, about string, work func(ctx con
 		return err
 	}
 	return c
+}
+
+// namedOlds adds --from and -f to a command for olds and another file, and returns a function that returns both.
+func (p *Program) namedOlds(c *cobra.Command) func(words []string) (named []string, file string, err error) {
+	var from, lists []string
+	c.Flags().StringArrayVar(&from, "from", nil, "old archive or images, in place of OLD; can be repeated")
+	c.Flags().StringArrayVarP(&lists, "file", "f", nil, "list of old images in registries, in place of OLD: one reference per line, # starts a comment; - is standard input")
+	mustHaveValue(c, "from", "file")
+	c.Args = func(c *cobra.Command, words []string) error {
+		if len(from)+len(lists) > 0 {
+			return cobra.ExactArgs(1)(c, words)
+		}
+		return cobra.ExactArgs(2)(c, words)
+	}
+	return func(words []string) ([]string, string, error) {
+		last := len(words) - 1
+		named := slices.Concat(from, words[:last])
+		entries, err := p.readLists(lists)
+		if err != nil {
+			return nil, "", usage.Wrap(err)
+		}
+		for _, e := range entries {
+			named = append(named, "docker-image://"+e.Ref.String())
+		}
+		return named, words[last], nil
+	}
 }
 
 // find returns a Finder for olds.

@@ -140,6 +140,7 @@ func TestDeltaForLayersOfOtherPrograms(t *testing.T) {
 		ok("apply", node, in("node.delta"), "-o", in("again.tar.zst"))
 		sameArchive(t, in("again.tar.zst"), in("next.tar.zst"))
 		ok("ls", in("node.delta"), "--old", node)
+		sameSize(t, nil, node, in("next.tar.zst"))
 		if status, _, stderr := run(t, nil, "airgap", "apply", "containerd:"+socket, in("node.delta"), "-o", in("x.tar.zst")); status == 0 || !strings.Contains(stderr, "is missing") {
 			t.Errorf("the images of another namespace were found: %s", stderr)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/build/workbench/olds"
 	"github.com/slipway-build/slipway/images/airgap/cost"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
@@ -21,45 +22,58 @@ type sizes struct {
 }
 
 func (p *Program) sizeCommand() *cobra.Command {
-	var asJSON, markdown bool
+	var asJSON, markdown, layers bool
 	c := &cobra.Command{
-		Use:     "size OLD NEW",
+		Use:     "size (OLD | --from OLD… | -f LIST.txt) NEW",
 		Short:   "Show what an update costs: the size of its delta and of a pull, by image and layer",
 		GroupID: "tools",
 		Long: `Size compares archives before and after an update. OLD and NEW are an archive each, or a
 folder with archives, such as the dist of two releases: archives of the same name are
-compared. Without writing a delta, it says what the deltas of airgap diff have for each
-image and layer, and what a node with the old images would pull from a registry. The sizes
-are exact, and add up to the delta that airgap diff writes.
+compared. OLD may also be several archives (--from), or images, as for airgap diff:
+` + olds.Forms + `.
+Each archive of NEW is then compared with all of them.
+
+Without writing a delta, it says what the deltas of airgap diff have for each image and
+layer, and what a node with the old images would pull from a registry. The sizes are exact,
+and add up to the delta that airgap diff writes with the same OLD and NEW.
 
 A layer of several images counts for the first of them. With --markdown, the result is a
 table for release notes.`,
-		Args: cobra.ExactArgs(2),
 		Example: examples("slipway size v1.34.1/images.tar.zst v1.34.2/images.tar.zst", "slipway size v1.34.1/dist v1.34.2/dist --markdown",
-			"slipway size v1.34.1/images.tar.zst v1.34.2/images.tar.zst --json"),
-		RunE: func(c *cobra.Command, words []string) error {
-			if asJSON && markdown {
-				return usage.Errorf("choose one of --json and --markdown")
-			}
-			var found []*cost.Update
-			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
-				found, err = w.Size(ctx, words[0], words[1])
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return p.writeJSON(sizes{found})
-			}
-			for i, u := range found {
-				if err := p.writeSize(u, markdown, i > 0); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+			"slipway size v1.34.1/images.tar.zst v1.34.2/images.tar.zst --json",
+			"slipway size -f v1.34.1/images.txt v1.34.2/images.tar.zst"),
 	}
+	named := p.namedOlds(c)
+	c.RunE = func(c *cobra.Command, words []string) error {
+		if asJSON && markdown {
+			return usage.Errorf("choose one of --json and --markdown")
+		}
+		old, new, err := named(words)
+		if err != nil {
+			return err
+		}
+		var found []*cost.Update
+		if err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
+			if finder := p.find(old); len(words) == 2 && !layers && finder.AreFiles() {
+				found, err = w.Size(ctx, old[0], new)
+			} else {
+				found, err = finder.Size(ctx, w, new, layers)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+		if asJSON {
+			return p.writeJSON(sizes{found})
+		}
+		for i, u := range found {
+			if err := p.writeSize(u, markdown, i > 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	c.Flags().BoolVar(&layers, "layers", false, "measure deltas for the layers of the old images, as airgap diff --layers writes them")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON, with all layers")
 	c.Flags().BoolVar(&markdown, "markdown", false, "print tables in Markdown, for release notes")
 	return c

@@ -20,11 +20,11 @@ import (
 // the dist of a release. A single archive is compared with a single one, and archives of folders with those of the same
 // name; an archive without a counterpart is carried whole.
 func (w *Workbench) Size(ctx context.Context, old, new string) ([]*cost.Update, error) {
-	before, err := archivesIn(old)
+	before, err := ArchivesIn(old)
 	if err != nil {
 		return nil, err
 	}
-	after, err := archivesIn(new)
+	after, err := ArchivesIn(new)
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +48,8 @@ func (w *Workbench) Size(ctx context.Context, old, new string) ([]*cost.Update, 
 	return all, nil
 }
 
-// archivesIn returns the archives at a path.
-func archivesIn(path string) ([]string, error) {
+// ArchivesIn returns the archives at a path, at least one.
+func ArchivesIn(path string) ([]string, error) {
 	files, err := airgap.ListArchives([]string{path})
 	if err == nil && len(files) == 0 {
 		err = usage.Errorf("no archive found in %s: it has no file called *.tar, *.tar.zst, *.tar.gz or *.tar.bz2", redact.Text(path))
@@ -59,6 +59,18 @@ func archivesIn(path string) ([]string, error) {
 
 // SizeOf returns what the update from one archive to another costs. They are paths or URLs; old may be empty.
 func (w *Workbench) SizeOf(ctx context.Context, old, new string) (*cost.Update, error) {
+	if old == "" {
+		return w.SizeFor(ctx, cost.Old{}, new)
+	}
+	from, err := cost.OldArchives(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	return w.SizeFor(ctx, from, new)
+}
+
+// SizeFor is SizeOf for any OLD.
+func (w *Workbench) SizeFor(ctx context.Context, old cost.Old, new string) (*cost.Update, error) {
 	made := push.New(w.Cache, images.Compression{})
 	read := map[*airgap.Archive]bool{}
 	return cost.Of(ctx, old, new, func(ctx context.Context, img *airgap.PackedImage) (v1.Image, error) {

@@ -54,7 +54,7 @@ func (f *Finder) ToApply() delta.Olds {
 // one of them is not a file.
 func (f *Finder) ToDiff(path string, layers bool) delta.Olds {
 	files := f.files()
-	if !layers && len(files) == len(f.Named) {
+	if !layers && f.AreFiles() {
 		return delta.Olds{Files: files}
 	}
 	return delta.Olds{Files: files, Layers: func(ctx context.Context, _ []delta.FileID, take takeFunc) error {
@@ -65,6 +65,9 @@ func (f *Finder) ToDiff(path string, layers bool) delta.Olds {
 		return f.read(ctx, r)
 	}}
 }
+
+// AreFiles reports whether all olds are archives.
+func (f *Finder) AreFiles() bool { return len(f.files()) == len(f.Named) }
 
 func (f *Finder) files() (files []string) {
 	for _, old := range f.Named {

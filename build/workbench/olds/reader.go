@@ -1,6 +1,7 @@
 package olds
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/slipway-build/slipway/build/workbench/runtimes"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/cost"
 	"github.com/slipway-build/slipway/images/airgap/delta"
 	"github.com/slipway-build/slipway/images/source"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -34,6 +36,8 @@ type reader struct {
 	names     []string
 	platforms []v1.Platform
 	original  bool
+	// list, if it is set, gets the images for the platforms, whose layers are then not read.
+	list func(cost.OldImage)
 	// taken are the layers that were read, by SHA-256.
 	taken map[string]bool
 	// matched is the number of images for the platforms.
@@ -258,6 +262,14 @@ func (r *reader) image(name string, image v1.Image) error {
 		return nil
 	}
 	r.matched++
+	if r.list != nil {
+		id, err := image.ConfigName()
+		if err != nil {
+			return err
+		}
+		r.list(cost.OldImage{Name: cmp.Or(familiar(name), id.String()), Names: []string{name}, Platform: images.PlatformIn(config), ID: id, DiffIDs: config.RootFS.DiffIDs})
+		return nil
+	}
 	layers, err := image.Layers()
 	if err != nil {
 		return err

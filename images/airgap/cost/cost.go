@@ -18,7 +18,8 @@ import (
 type Sizes struct {
 	// Archive is the size in the new archive.
 	Archive int64 `json:"archive"`
-	// Delta is the size in the delta that `airgap diff` writes, Portable that in the one of --portable.
+	// Delta is the size in the delta that `airgap diff` writes, Portable that in the one of --portable. If there is no such
+	// delta, the archive is carried, and Portable is its size.
 	Delta    int64 `json:"delta"`
 	Portable int64 `json:"portable"`
 	// Pull is the size of the compressed layers that a node with the old images lacks, as `airgap push` sends them, with
@@ -33,7 +34,8 @@ func (s Sizes) Plus(other Sizes) Sizes {
 
 // An Update is the step from one archive to another one.
 type Update struct {
-	// Old is the path of the old archive, or its URL without secrets. It is empty if there is none: NEW is carried whole.
+	// Old has the paths of the old archives, or the names of the old images, without secrets. It is empty if there are none:
+	// NEW is carried whole.
 	Old string `json:"old,omitempty"`
 	New string `json:"new"`
 	// Total is the size of the archive and of both deltas, to the byte, and the sum of all pulls.
@@ -87,28 +89,17 @@ type Layer struct {
 // A Pushed function returns an image of an archive as it is in a registry.
 type Pushed func(ctx context.Context, img *airgap.PackedImage) (v1.Image, error)
 
-// Of returns what the update from one archive to another costs. They are paths or URLs; old is empty if there is none. It
-// makes both deltas, without writing them.
-func Of(ctx context.Context, old, new string, pushed Pushed) (*Update, error) {
+// Of returns what the update from OLD to an archive costs, which is named by its path or URL. It makes both deltas, without
+// writing them.
+func Of(ctx context.Context, old Old, new string, pushed Pushed) (*Update, error) {
 	archive, list, err := open(ctx, new)
 	if err != nil {
 		return nil, err
 	}
 	defer archive.Close()
-	u := &Update{New: archive.Path(), Removed: []string{}}
-	var before []*airgap.PackedImage
-	if old != "" {
-		a, images, err := open(ctx, old)
-		if err != nil {
-			return nil, err
-		}
-		u.Old, before = a.Path(), images
-		if err := a.Close(); err != nil {
-			return nil, err
-		}
-	}
+	u := &Update{Old: old.Name, New: archive.Path(), Removed: []string{}}
 	b := &book{rest: &u.Rest, frames: slices.Clone(archive.Frames()), plain: archive.Codec() == format.Tar}
-	if err := u.list(ctx, b, before, list); err != nil {
+	if err := u.list(ctx, b, old.Images, list); err != nil {
 		return nil, err
 	}
 	b.sort()
@@ -117,9 +108,9 @@ func Of(ctx context.Context, old, new string, pushed Pushed) (*Update, error) {
 	}
 	whole := delta.Share{Size: archive.Size(), Bytes: archive.Size()}
 	b.archive(whole, false, func(s *Sizes, n int64) { s.Archive += n })
-	if old == "" {
+	if old.Name == "" {
 		b.archive(whole, false, func(s *Sizes, n int64) { s.Delta, s.Portable = s.Delta+n, s.Portable+n })
-	} else if err := b.deltas(ctx, old, new); err != nil {
+	} else if err := b.deltas(ctx, old.Deltas, new, whole); err != nil {
 		return nil, err
 	}
 	u.sum()
@@ -140,11 +131,11 @@ func open(ctx context.Context, path string) (*airgap.Archive, []*airgap.PackedIm
 }
 
 // list lists the images and their layers, and enters them into the book.
-func (u *Update) list(ctx context.Context, b *book, before, list []*airgap.PackedImage) error {
+func (u *Update) list(ctx context.Context, b *book, before []OldImage, list []*airgap.PackedImage) error {
 	had, known := map[v1.Hash]bool{}, newKnown(before)
 	for _, img := range before {
-		for _, l := range img.Layers {
-			had[l.DiffID] = true
+		for _, diffID := range img.DiffIDs {
+			had[diffID] = true
 		}
 	}
 	u.Images = make([]Image, len(list)) // the book points to its elements
@@ -152,7 +143,7 @@ func (u *Update) list(ctx context.Context, b *book, before, list []*airgap.Packe
 	for i, img := range list {
 		one := &u.Images[i]
 		one.Image, one.Platform = img.String(), images.FormatPlatform(img.Platform)
-		one.Status, one.Old = known.find(img)
+		one.Status, one.Old = known.find(oldImage(img))
 		one.Layers = make([]Layer, len(img.Layers))
 		for j, l := range img.Layers {
 			layer := &one.Layers[j]
@@ -215,8 +206,8 @@ func (u *Update) pull(ctx context.Context, list []*airgap.PackedImage, pushed Pu
 	return nil
 }
 
-// deltas counts the bytes of both deltas.
-func (b *book) deltas(ctx context.Context, old, new string) error {
+// deltas counts the bytes of both deltas. whole is the new archive.
+func (b *book) deltas(ctx context.Context, old delta.Olds, new string, whole delta.Share) error {
 	for _, kind := range []struct {
 		opts delta.Options
 		add  func(s *Sizes, n int64)
@@ -224,7 +215,11 @@ func (b *book) deltas(ctx context.Context, old, new string) error {
 		{delta.Options{}, func(s *Sizes, n int64) { s.Delta += n }},
 		{delta.Options{Portable: true}, func(s *Sizes, n int64) { s.Portable += n }},
 	} {
-		m, err := delta.Measure(ctx, delta.Olds{Files: []string{old}}, new, kind.opts)
+		if kind.opts.Portable && old.Layers != nil && !b.plain {
+			b.archive(whole, false, kind.add) // there is no such delta, since layers do not have the compressed bytes
+			continue
+		}
+		m, err := delta.Measure(ctx, old, new, kind.opts)
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,11 @@ func TestSizesAddUp(t *testing.T) {
 	new := airgaptest.Pack(t, content, release(t, 2), pack.Options{Level: "fastest"})
 	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
 		t.Run(string(codec), func(t *testing.T) {
-			u, err := Of(t.Context(), old[codec], new[codec], asIs)
+			from, err := OldArchives(t.Context(), old[codec])
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := Of(t.Context(), from, new[codec], asIs)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +102,7 @@ func TestSizesAddUp(t *testing.T) {
 // Without an old archive, the new one is carried.
 func TestNewArchive(t *testing.T) {
 	new := airgaptest.Pack(t, airgaptest.NewStore(t), release(t, 1), pack.Options{Level: "fastest"})[format.Zstd]
-	u, err := Of(t.Context(), "", new, asIs)
+	u, err := Of(t.Context(), Old{}, new, asIs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,7 @@
 //
 // # Nouns
 //
-//   - OLD and NEW are the archives before and after the update.
+//   - OLD is what a node has before the update: archives, or the layers of images. NEW is the archive after it.
 //   - Sizes are numbers of bytes: of the archive, of a delta, of a portable delta, and of a pull.
 //   - A layer that several images of NEW have counts for the first of them. For the others, it is shared.
 //   - An owner is a layer, or the config or manifest of an image: a range of the tar of NEW whose bytes count for it.
