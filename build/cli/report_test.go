@@ -89,16 +89,12 @@ func TestATagOfAPublishedRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testfile.Write(t, config, string(raw)+"publish:\n  - directory: released/${VERSION}\n")
+	testfile.Write(t, config, string(raw)+"publish:\n  - directory: released/${VERSION}\n    report: true\n")
 	env := map[string]string{"SLIPWAY_CACHE": t.TempDir(), "TAG": "v0.9.0"}
-	if status, _, stderr := run(t, env, "package", "--config", config); status != 0 {
-		t.Fatal(stderr)
-	}
-	if err := os.CopyFS(filepath.Join(dir, "released", "v0.9.0"), os.DirFS(filepath.Join(dir, "dist", "artifacts"))); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(filepath.Join(dir, "dist", "artifacts.json"), filepath.Join(dir, "released", "v0.9.0", "artifacts.json")); err != nil {
-		t.Fatal(err)
+	for _, args := range [][]string{{"package"}, {"publish", "--only", "artifacts"}} {
+		if status, _, stderr := run(t, env, append(args, "--config", config)...); status != 0 {
+			t.Fatal(stderr)
+		}
 	}
 	env["TAG"] = "v1.0.0"
 	if status, _, stderr := run(t, env, "package", "--config", config); status != 0 {

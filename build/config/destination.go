@@ -25,6 +25,7 @@ type Destination struct {
 	S3          S3Bucket             `yaml:"s3" json:"s3,omitzero" doc:"bucket of Amazon S3, or of a server with its API, for artifacts: its name, or a mapping"`
 	Exec        Command              `yaml:"exec" json:"exec,omitzero" doc:"command to run after all other destinations, such as one that clears a cache"`
 	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry, oci and s3: credentials, as names of environment variables; default: see docs/publishing.md" example:"{username: \"${PRIME_USER}\", password: \"${PRIME_TOKEN}\"}"`
+	Report      bool                 `yaml:"report" json:"report,omitempty" doc:"with directory, github, gitlab and s3: also publish artifacts.json, with which later releases are compared; see docs/report.md; default: false"`
 	Force       bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
 	Snapshot    bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
 }

@@ -56,6 +56,9 @@ func (v *validator) destinationKind(path string, d Destination) {
 		if value, ok := values[kind]; ok && value == "" && !v.reportedBelow(at) && !v.reportedBelow(path+".when") && d.When.Holds(nil) {
 			v.wrong(at, "is empty: give it a value, or a condition (when) that holds only where it has one")
 		}
+		if v.given(path+".report") && slices.Contains([]string{"registry", "oci", "exec"}, kind) {
+			v.wrong(path+".report", "only directory, github, gitlab and s3 have it, from which a release can be read again")
+		}
 		if why := unforced[kind]; why != "" && v.given(path+".force") {
 			v.wrong(path+".force", "only registry, oci, github and gitlab have it: %s", why)
 		}

@@ -53,7 +53,7 @@ func openPlace(ctx context.Context, place release.Place, limit int64) (_ side, d
 func (e *Earlier) accept(ctx context.Context, files side, version string) error {
 	err := e.readFrom(ctx, files)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("it has no %s, without which a release cannot be compared: add that of its build there, or name it", reportName)
+		return fmt.Errorf("it has no %s, without which a release cannot be compared: publish it, too (report: true of the destination), or name that of its build", reportName)
 	}
 	if found := e.report.Release.Version; err == nil && found != version {
 		return fmt.Errorf("it has version %s now", found)

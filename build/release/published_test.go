@@ -19,6 +19,8 @@ func TestPlacesAreThoseOfTheVersion(t *testing.T) {
       endpoint: "`+url+`"
       region: us-east-1
       name: "${ARTIFACT_STEM}-build1${ARTIFACT_EXT}"
+      files: ["sha256sum*"]
+    report: true
     credentials: {username: "${KEY}", password: "${SECRET}"}
 `)
 	r.env["KEY"], r.env["SECRET"] = "key", "secret"
@@ -35,16 +37,18 @@ func TestPlacesAreThoseOfTheVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := address(t.Context(), "sha256sum-amd64.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.Get(at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if raw, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(raw), "  acme") {
-		t.Errorf("%s: %q, %v", at, raw, err)
+	for name, want := range map[string]string{"sha256sum-amd64.txt": "  acme", "artifacts.json": `"version": "v1.2.3+acme1"`} {
+		at, err := address(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.Get(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if raw, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(raw), want) {
+			t.Errorf("%s: %q, %v", at, raw, err)
+		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -53,6 +55,14 @@ func (p *publication) packaged() ([]string, error) {
 		addSigned(s.Output)
 	}
 	return files, errors.Join(errs...)
+}
+
+// filesFor returns the files for a destination, with the checksums last.
+func (p *publication) filesFor(d config.Destination) []string {
+	if !d.Report {
+		return p.files
+	}
+	return append([]string{p.path(output.ReportFile)}, p.files...)
 }
 
 // checkFiles returns an error for each file that differs from the report, since most names are the same in all releases.

@@ -46,13 +46,13 @@ func (r *Release) EndDrafts(ctx context.Context, rank Rank) error {
 	if err := errors.Join(p.gather(ctx), p.allowed()); err != nil {
 		return err
 	}
-	if err := p.eachDraft(func(g publish.GitHub, o publish.Options) error {
-		return g.CheckDraft(ctx, p.files, o)
+	if err := p.eachDraft(func(g publish.GitHub, files []string, o publish.Options) error {
+		return g.CheckDraft(ctx, files, o)
 	}); err != nil {
 		return err
 	}
-	return p.eachDraft(func(g publish.GitHub, o publish.Options) error {
-		url, err := g.EndDraft(ctx, p.files, o, rank)
+	return p.eachDraft(func(g publish.GitHub, files []string, o publish.Options) error {
+		url, err := g.EndDraft(ctx, files, o, rank)
 		if err == nil {
 			p.published.add(Made{Kind: "release", Name: p.Plan.Project, Ref: url})
 		}
@@ -60,13 +60,13 @@ func (r *Release) EndDrafts(ctx context.Context, rank Rank) error {
 	})
 }
 
-// eachDraft calls do for each destination on GitHub.
-func (p *publication) eachDraft(do func(publish.GitHub, publish.Options) error) error {
+// eachDraft calls do for each destination on GitHub, with the files for it.
+func (p *publication) eachDraft(do func(g publish.GitHub, files []string, o publish.Options) error) error {
 	var errs []error
 	for _, d := range p.Plan.Destinations {
 		g, o, err := p.GitHub(d)
 		if err == nil {
-			err = do(g, o)
+			err = do(g, p.filesFor(d), o)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("publishing the %s: %w", d, err))
@@ -80,7 +80,7 @@ func (p *publication) checkGitHub(ctx context.Context, d config.Destination) err
 	if err != nil {
 		return err
 	}
-	return github.Check(ctx, p.files, options)
+	return github.Check(ctx, p.filesFor(d), options)
 }
 
 func (p *publication) sendGitHub(ctx context.Context, d config.Destination) error {
@@ -88,7 +88,7 @@ func (p *publication) sendGitHub(ctx context.Context, d config.Destination) erro
 	if err != nil {
 		return err
 	}
-	url, err := github.Publish(ctx, p.files, options)
+	url, err := github.Publish(ctx, p.filesFor(d), options)
 	if err != nil {
 		return err
 	}

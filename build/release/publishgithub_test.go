@@ -21,6 +21,7 @@ func TestADraftIsEnded(t *testing.T) {
       notes: notes.md
       draft: true
       discussion: Announcements
+    report: true
 `)
 	if err := r.open().EndDrafts(t.Context(), Rank{}); err == nil || !strings.Contains(err.Error(), "run build and package first") {
 		t.Errorf("without dist, the error is %v", err)
@@ -39,6 +40,9 @@ func TestADraftIsEnded(t *testing.T) {
 		t.Errorf("found %+v", draft)
 	}
 
+	if got := draft.Get("artifacts.json").Body; !strings.Contains(got, "v1.2.3+acme1") {
+		t.Errorf("artifacts.json is %q", got)
+	}
 	name := draft.Assets[0].Name
 	draft.Assets[0].Name = "x"
 	if err := r.open().EndDrafts(t.Context(), Rank{}); err == nil || !strings.Contains(err.Error(), name+": it is not there") || g.Count("PATCH") > 0 {

@@ -14,7 +14,7 @@ func (p *publication) checkGitLab(ctx context.Context, d config.Destination) err
 	if err != nil {
 		return err
 	}
-	return gitlab.Check(ctx, p.files, options)
+	return gitlab.Check(ctx, p.filesFor(d), options)
 }
 
 func (p *publication) sendGitLab(ctx context.Context, d config.Destination) error {
@@ -22,7 +22,7 @@ func (p *publication) sendGitLab(ctx context.Context, d config.Destination) erro
 	if err != nil {
 		return err
 	}
-	url, err := gitlab.Publish(ctx, p.files, options)
+	url, err := gitlab.Publish(ctx, p.filesFor(d), options)
 	if err != nil {
 		return err
 	}

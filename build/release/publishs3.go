@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images/airgap/format"
@@ -86,15 +87,15 @@ func (r *Release) bucket(d config.Destination) (publish.S3, error) {
 // selected returns the files for a bucket. Patterns match parts of an archive by the name of the archive.
 func (p *publication) selected(d config.Destination) ([]string, error) {
 	if len(d.S3.Files) == 0 {
-		return p.files, nil
+		return p.filesFor(d), nil
 	}
 	set, err := p.selection(d)
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(p.files), func(file string) bool {
+	return slices.DeleteFunc(slices.Clone(p.filesFor(d)), func(file string) bool {
 		name := filepath.Base(file)
-		return !set.Has(name) && !set.Has(format.Whole(name))
+		return !set.Has(name) && !set.Has(format.Whole(name)) && file != p.path(output.ReportFile)
 	}), nil
 }
 

@@ -33,8 +33,9 @@ func (p *publication) send(ctx context.Context) error {
 		var err error
 		switch {
 		case d.Directory != "":
-			if err = publish.Copy(ctx, p.path(d.Directory), p.files); err == nil {
-				p.published.add(Made{Kind: "release", Name: p.Plan.Project, Path: d.Directory, Size: sizeOf(p.files)})
+			files := p.filesFor(d)
+			if err = publish.Copy(ctx, p.path(d.Directory), files); err == nil {
+				p.published.add(Made{Kind: "release", Name: p.Plan.Project, Path: d.Directory, Size: sizeOf(files)})
 			}
 		case d.GitHub.Repository != "":
 			err = p.sendGitHub(ctx, d)
