@@ -53,7 +53,7 @@ func (p *Program) doctor(c *cobra.Command, asJSON bool) error {
 	defer b.Close()
 	var result *doctor.Result
 	err = p.watched(c, func(ctx context.Context) (err error) {
-		result, err = doctor.Examine(ctx, b, doctor.Options{Options: p.settings.Release(), Previous: previous, Memory: p.settings.Memory()})
+		result, err = doctor.Examine(ctx, b, doctor.Options{Options: p.settings.Release(), Previous: previous, Memory: p.settings.Peak()})
 		if err != nil {
 			return err
 		}
