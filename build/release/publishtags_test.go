@@ -69,6 +69,7 @@ func TestTagsMoveForward(t *testing.T) {
 		more     string
 	}{
 		{"docker-registry", imagetest.DistributionRegistry, ""},
+		{"distribution 3", imagetest.Distribution3Registry, ""},
 		{"versions by annotation", imagetest.Registry, ""},
 		{"versions by tag", imagetest.Registry, "    format: {media-types: docker}\n"},
 	} {

@@ -6,8 +6,8 @@
 // # Registries
 //
 // Registry is go-containerregistry's registry in this process. DistributionRegistry is Debian's
-// docker-registry, started for the test, and is stricter. Both listen only on loopback. Push fills
-// them.
+// docker-registry, version 2, started for the test, and is stricter; Distribution3Registry is its version 3. All listen
+// only on loopback. Push fills them.
 //
 // # Engines and programs
 //

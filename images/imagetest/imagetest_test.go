@@ -105,7 +105,7 @@ func TestRegistriesTakeAllImages(t *testing.T) {
 		"zstd":                  imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayerZStd, imagetest.Files{"a": "b"}.Entries()...))),
 	}
 	for registry, start := range map[string]func(testing.TB) string{
-		"in process": imagetest.Registry, "docker-registry": imagetest.DistributionRegistry,
+		"in process": imagetest.Registry, "docker-registry": imagetest.DistributionRegistry, "distribution 3": imagetest.Distribution3Registry,
 	} {
 		t.Run(registry, func(t *testing.T) {
 			host := start(t)

@@ -51,7 +51,19 @@ var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
 // content on disk, so that it can hold layers of any size.
 func DistributionRegistry(t testing.TB) string {
 	t.Helper()
-	program := Program(t, "docker-registry")
+	return serve(t, "docker-registry")
+}
+
+// Distribution3Registry is DistributionRegistry with version 3, whose program is registry.
+func Distribution3Registry(t testing.TB) string {
+	t.Helper()
+	return serve(t, "registry")
+}
+
+// serve starts a program of Distribution.
+func serve(t testing.TB, name string) string {
+	t.Helper()
+	program := Program(t, name)
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yml")
 	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}\nhttp: {addr: \"127.0.0.1:0\"}\n"+
@@ -96,9 +108,9 @@ func DistributionRegistry(t testing.TB) string {
 	case a := <-addr:
 		return a
 	case said := <-done:
-		t.Fatalf("docker-registry ended before it listened:\n%s", said)
+		t.Fatalf("%s ended before it listened:\n%s", name, said)
 	case <-time.After(30 * time.Second):
-		t.Fatal("docker-registry did not listen within 30 s")
+		t.Fatalf("%s did not listen within 30 s", name)
 	}
 	return ""
 }

@@ -291,7 +291,7 @@ const half = 100_000
 
 func TestInterruptedBlobIsResumed(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) string{
-		"go-containerregistry": imagetest.Registry, "docker-registry": imagetest.DistributionRegistry,
+		"go-containerregistry": imagetest.Registry, "docker-registry": imagetest.DistributionRegistry, "distribution 3": imagetest.Distribution3Registry,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var ranges []string

@@ -31,7 +31,7 @@ func release(t *testing.T) v1.ImageIndex {
 
 func TestPushIsIdempotent(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) string{
-		"go-containerregistry": imagetest.Registry, "docker-registry": imagetest.DistributionRegistry,
+		"go-containerregistry": imagetest.Registry, "docker-registry": imagetest.DistributionRegistry, "distribution 3": imagetest.Distribution3Registry,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFront(t, start(t), nil)

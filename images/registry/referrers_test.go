@@ -266,7 +266,9 @@ func TestAMirrorWithoutReferrers(t *testing.T) {
 
 // Clients that add referrers of one subject at the same time overwrite the index of one another.
 func TestReferrersOfSeveralWriters(t *testing.T) {
-	for kind, start := range map[string]func(testing.TB) string{"go-containerregistry": imagetest.Registry, "distribution": imagetest.DistributionRegistry} {
+	for kind, start := range map[string]func(testing.TB) string{
+		"go-containerregistry": imagetest.Registry, "docker-registry": imagetest.DistributionRegistry, "distribution 3": imagetest.Distribution3Registry,
+	} {
 		t.Run(kind, func(t *testing.T) {
 			subject := pushSubject(t, start(t)+"/org/x")
 			const writers = 4

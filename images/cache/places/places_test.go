@@ -33,6 +33,7 @@ func all(t *testing.T, test func(t *testing.T, place cache.Place)) {
 	t.Run("bucket", func(t *testing.T) { test(t, newTestBucket(t, nil)) })
 	t.Run("registry", func(t *testing.T) { test(t, newTestRepository(t, imagetest.Registry(t))) })
 	t.Run("docker-registry", func(t *testing.T) { test(t, newTestRepository(t, imagetest.DistributionRegistry(t))) })
+	t.Run("distribution 3", func(t *testing.T) { test(t, newTestRepository(t, imagetest.Distribution3Registry(t))) })
 }
 
 func newTestRepository(t *testing.T, host string) *Repository {
