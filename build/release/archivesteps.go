@@ -80,14 +80,14 @@ func (r *Release) checkSpace(ctx context.Context, contents [][]pack.Image) error
 		if err != nil {
 			return err
 		}
-		archives[i].Content = contents[i]
+		archives[i].Content, archives[i].Layers = contents[i], step.Layers
 		for _, o := range step.Outputs {
 			if !r.holds(ctx, o, key) {
 				archives[i].Outputs = append(archives[i].Outputs, workbench.PlannedOutput{Path: r.path(o)})
 			}
 		}
 	}
-	p, err := workbench.NewPreflight(r.bench.Cache, archives)
+	p, err := workbench.NewPreflight(ctx, r.bench.Cache, archives)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (r *Release) Preflight(ctx context.Context, earlier func(Made) int64) (*wor
 	)
 	_ = parallel.Each(ctx, len(r.Plan.Archives), max(len(r.Plan.Archives), 1), func(i int) error {
 		step := r.Plan.Archives[i]
-		archives[i].Unmade = map[string]int64{}
+		archives[i].Layers, archives[i].Unmade = step.Layers, map[string]int64{}
 		for _, a := range step.Images {
 			if own, ok := r.Plan.Image(a.Own); ok {
 				archives[i].Unmade[a.Own] = earlier(Made{Kind: "image", Name: own.Image, Platform: own.Platform, Ref: own.Ref})
@@ -130,7 +130,7 @@ func (r *Release) Preflight(ctx context.Context, earlier func(Made) int64) (*wor
 	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return nil, err
 	}
-	return workbench.NewPreflight(r.bench.Cache, archives)
+	return workbench.NewPreflight(ctx, r.bench.Cache, archives)
 }
 
 // archiveImages finds the images of an archive. Layers are downloaded when the archive is written.

@@ -136,11 +136,11 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	archive := PlannedArchive{Content: content}
+	archive := PlannedArchive{Content: content, Layers: job.Layers}
 	for _, output := range job.Outputs {
 		archive.Outputs = append(archive.Outputs, PlannedOutput{Path: output})
 	}
-	p, err := NewPreflight(w.Cache, []PlannedArchive{archive})
+	p, err := NewPreflight(ctx, w.Cache, []PlannedArchive{archive})
 	return content, outputs, p, err
 }
 

@@ -1,14 +1,18 @@
 package workbench
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/workbench/disks"
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
@@ -27,6 +31,7 @@ type Preflight struct {
 // A PlannedArchive is an archive to estimate.
 type PlannedArchive struct {
 	Content []pack.Image
+	Layers  images.ArchiveLayers
 	// Unmade are the sizes of images that do not exist yet, by name.
 	Unmade  map[string]int64
 	Outputs []PlannedOutput
@@ -49,7 +54,7 @@ const (
 )
 
 // NewPreflight estimates the cost of packing archives. Outputs that are up to date must not be among them.
-func NewPreflight(cache *store.Store, archives []PlannedArchive) (*Preflight, error) {
+func NewPreflight(ctx context.Context, cache *store.Store, archives []PlannedArchive) (*Preflight, error) {
 	e := estimate{cache: cache, seen: map[string]bool{}}
 	if err := e.Disks.Charge(cache.Dir(), 0, 0); err != nil {
 		return nil, err
@@ -58,7 +63,7 @@ func NewPreflight(cache *store.Store, archives []PlannedArchive) (*Preflight, er
 		if len(archive.Outputs) == 0 {
 			continue
 		}
-		if err := e.archive(archive); err != nil {
+		if err := e.archive(ctx, archive); err != nil {
 			return nil, err
 		}
 	}
@@ -76,8 +81,8 @@ type estimate struct {
 }
 
 // archive adds the cost of an archive with some content in each of its outputs.
-func (e *estimate) archive(a PlannedArchive) error {
-	size, fresh, err := e.content(a)
+func (e *estimate) archive(ctx context.Context, a PlannedArchive) error {
+	size, fresh, err := e.content(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -104,7 +109,7 @@ func (e *estimate) archive(a PlannedArchive) error {
 }
 
 // content returns the size of all layers of an archive, and of those that no earlier archive has.
-func (e *estimate) content(a PlannedArchive) (size, fresh float64, err error) {
+func (e *estimate) content(ctx context.Context, a PlannedArchive) (size, fresh float64, err error) {
 	inArchive := map[v1.Hash]bool{}
 	for _, image := range a.Content {
 		m, err := image.Image.Manifest()
@@ -122,7 +127,7 @@ func (e *estimate) content(a PlannedArchive) (size, fresh float64, err error) {
 			if e.first(l.Digest.String()) {
 				e.Layers++
 				fresh += float64(l.Size)
-				if !e.cache.Has(l.Digest) {
+				if e.fetches(ctx, a, l.Digest) {
 					e.Fetch += l.Size
 				}
 			}
@@ -135,6 +140,15 @@ func (e *estimate) content(a PlannedArchive) (size, fresh float64, err error) {
 		}
 	}
 	return size, fresh, nil
+}
+
+// fetches reports whether packing fetches a layer. Frames for a .tar.zst are assumed to be there if the layer once was.
+func (e *estimate) fetches(ctx context.Context, a PlannedArchive, layer v1.Hash) bool {
+	_, known := e.cache.Known(ctx, layer)
+	framed := known && a.Layers != images.OriginalLayers &&
+		!slices.ContainsFunc(a.Outputs, func(o PlannedOutput) bool { return !strings.HasSuffix(o.Path, "zst") })
+	_, missing := os.Stat(e.cache.Path(layer))
+	return missing != nil && !framed
 }
 
 // first reports whether this is the first call for name.

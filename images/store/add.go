@@ -52,7 +52,7 @@ func (s *Store) addImage(ctx context.Context, img v1.Image) error {
 	// A layer may have to be decompressed or fetched, so use one per core.
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, l := range layers {
-		g.Go(func() error { return s.addLayer(groupCtx, l) })
+		g.Go(func() error { return s.AddLayer(groupCtx, l) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -84,7 +84,8 @@ func (s *Store) addManifest(ctx context.Context, m partial.Describable) error {
 	return s.putBytes(ctx, v1.Descriptor{Digest: digest, Size: int64(len(raw))}, raw)
 }
 
-func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
+// AddLayer adds the blob of a layer to the store, as AddImage does.
+func (s *Store) AddLayer(ctx context.Context, l v1.Layer) error {
 	digest, err := l.Digest()
 	if err != nil {
 		return err
@@ -251,7 +252,7 @@ func (s *Store) addEntry(ctx context.Context, idx v1.ImageIndex, d v1.Descriptor
 		if err != nil {
 			return err
 		}
-		return s.addLayer(ctx, l)
+		return s.AddLayer(ctx, l)
 	}
 	return fmt.Errorf("media type %q is not an image or an index", d.MediaType)
 }

@@ -71,10 +71,17 @@ func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (Blo
 	})
 }
 
+// Known returns what Info once found out about a blob, also if the store no longer has the blob. It does not count as
+// a use of the blob.
+func (s *Store) Known(ctx context.Context, h v1.Hash) (BlobInfo, bool) {
+	info, ok := files.Recall[BlobInfo](ctx, s.files, blobKind, h.String())
+	return info, ok && info.Digest == h
+}
+
 // knownInfo is Info without reading the blob.
 func (s *Store) knownInfo(ctx context.Context, h v1.Hash) (BlobInfo, bool) {
-	info, ok := files.Recall[BlobInfo](ctx, s.files, blobKind, h.String())
-	return info, ok && info.Digest == h && s.holds(ctx, h, info.Size)
+	info, ok := s.Known(ctx, h)
+	return info, ok && s.holds(ctx, h, info.Size)
 }
 
 // ReadInfo reads a layer completely, also one that is in no store. Its uncompressed bytes are written to w, unless that

@@ -18,7 +18,7 @@ import (
 // PruneOptions determine the files that Prune keeps. The zero value removes only leftovers.
 type PruneOptions struct {
 	// MaxSize limits the total size of all files, in bytes; 0 means no limit. The least recently
-	// used files are removed first.
+	// used files are removed first, and small ones later than large ones.
 	MaxSize int64
 	// OlderThan removes files that were not used for this long; 0 means never.
 	OlderThan time.Duration
@@ -81,9 +81,18 @@ type prunable struct {
 	path string
 	size int64
 	used time.Time
+	// rank is the order of removal: the earliest first.
+	rank time.Time
 }
 
-// prunable returns all files that may be removed, least recently used first, and the size of all
+// MaxSize removes a file of at most smallSize bytes as if it had been used smallBonus later. Removing it frees little,
+// and with configs, manifests and records, an archive can be packed of its frames alone, without the blobs of layers.
+const (
+	smallSize  = 1 << 20
+	smallBonus = 30 * 24 * time.Hour
+)
+
+// prunable returns all files that may be removed, in the order of their rank, and the size of all
 // files.
 func (s *Store) prunable(ctx context.Context, keep map[string]bool) (files []prunable, total int64, err error) {
 	for _, root := range []string{filepath.Join(s.files.Dir, "blobs"), s.files.Private("partial"), s.files.Private("records"), s.files.Private("derived")} {
@@ -103,7 +112,11 @@ func (s *Store) prunable(ctx context.Context, keep map[string]bool) (files []pru
 			}
 			total += info.Size()
 			if !keep[path] {
-				files = append(files, prunable{path, info.Size(), info.ModTime()})
+				f := prunable{path: path, size: info.Size(), used: info.ModTime(), rank: info.ModTime()}
+				if f.size <= smallSize {
+					f.rank = f.rank.Add(smallBonus)
+				}
+				files = append(files, f)
 			}
 			return nil
 		})
@@ -111,7 +124,7 @@ func (s *Store) prunable(ctx context.Context, keep map[string]bool) (files []pru
 			return nil, 0, err
 		}
 	}
-	slices.SortFunc(files, func(a, b prunable) int { return a.used.Compare(b.used) })
+	slices.SortFunc(files, func(a, b prunable) int { return a.rank.Compare(b.rank) })
 	return files, total, nil
 }
 

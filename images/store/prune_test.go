@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"os"
 	"path/filepath"
@@ -187,5 +188,30 @@ func TestPruneForgetsRemovedFiles(t *testing.T) {
 	}
 	if rest, err := os.ReadFile(memo); err != nil || len(rest) > 0 {
 		t.Errorf("left are %q, %v", rest, err)
+	}
+}
+
+// Small files outlive large ones, but not forever.
+func TestPruneKeepsSmallFilesLonger(t *testing.T) {
+	for _, c := range []struct {
+		days int // since the small blob was used; the large one was used a day ago
+		left []int
+	}{{5, []int{1}}, {40, []int{2}}} {
+		s := open(t, t.TempDir())
+		var blobs []v1.Descriptor
+		for i, size := range []int{10_000, 2 << 20} {
+			want, content := blob(t, uint64(i), size)
+			if err := s.Put(t.Context(), want, bytes.NewReader(content)); err != nil {
+				t.Fatal(err)
+			}
+			lastUsed(t, s.Path(want.Digest), []int{c.days, 1}[i])
+			blobs = append(blobs, want)
+		}
+		if _, err := s.Prune(t.Context(), store.PruneOptions{MaxSize: 2<<20 + 9_000}); err != nil {
+			t.Fatal(err)
+		}
+		if got := left(s, blobs); !equal(got, c.left) {
+			t.Errorf("a small blob of %d days: remaining %v, want %v", c.days, got, c.left)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -112,8 +113,10 @@ const fetches = 4
 type Content interface {
 	frame.Content
 	arrange.Content
-	// AddImage fetches the blobs of an image that the content does not have.
-	AddImage(ctx context.Context, image v1.Image) error
+	// AddLayer adds the blob of a layer, and fetches it if necessary, unless the content has it.
+	AddLayer(ctx context.Context, layer v1.Layer) error
+	// Known returns what was found out about the blob of a layer, which the content may no longer have.
+	Known(ctx context.Context, blob v1.Hash) (store.BlobInfo, bool)
 	// Stored returns what is known about the blob of a layer without decompressing it.
 	Stored(ctx context.Context, blob v1.Hash) (store.BlobInfo, error)
 }
@@ -169,6 +172,9 @@ type packer struct {
 	ready    Frames
 	jobs     int
 	level    frame.Level
+	// onlyFrames is set if the archives have layers in frames that the content keeps. Others contain blobs, or are made of
+	// them each time.
+	onlyFrames bool
 }
 
 // newPacker checks the arguments of Write.
@@ -198,5 +204,6 @@ func newPacker(content Content, outputs []Output, opts Options) (*packer, error)
 		errs = append(errs, err)
 		p.codecs = append(p.codecs, codec)
 	}
+	p.onlyFrames = !p.original && !slices.ContainsFunc(p.codecs, func(c format.Codec) bool { return c != format.Zstd })
 	return p, errors.Join(errs...)
 }

@@ -15,13 +15,11 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/images/airgap/pack/arrange"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
-	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// resolve fetches all images into the store, and determines the form of each in the archive.
+// resolve determines the form of each image in the archive, and fetches the layers that have to be read.
 func (p *packer) resolve(ctx context.Context, all []Image) ([]resolvedImage, error) {
 	if len(all) == 0 {
 		return nil, errors.New("no images to pack")
@@ -62,10 +60,7 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (out resolvedImage
 	if err != nil {
 		return out, err
 	}
-	if err := p.content.AddImage(ctx, img.Image); err != nil {
-		return out, err
-	}
-	if out.layers, err = p.layersOf(ctx, manifest, config, img.Own); err != nil {
+	if out.layers, err = p.layersOf(ctx, img, manifest, config); err != nil {
 		return out, err
 	}
 	if p.proof != nil {
@@ -102,28 +97,6 @@ func tagsOf(ctx context.Context, img Image) ([]name.Tag, error) {
 	return tags, nil
 }
 
-// layersOf returns the layers of an image in the archive. It compares the diff IDs of those that were decompressed with
-// the config. Original layers need not be: their digests are verified, and with them that the archive has the image of the
-// registry. Whoever decompresses them compares the diff IDs: nodes, and verify.
-func (p *packer) layersOf(ctx context.Context, manifest *v1.Manifest, config *v1.ConfigFile, own bool) ([]frame.Layer, error) {
-	layers := make([]frame.Layer, len(manifest.Layers))
-	for i, d := range manifest.Layers {
-		info, err := p.layerInfo(ctx, d.Digest, own)
-		if err != nil {
-			return nil, err
-		}
-		if info.DiffID != (v1.Hash{}) && info.DiffID != config.RootFS.DiffIDs[i] {
-			return nil, fmt.Errorf("layer %s has the diff ID %s, but the config has %s", d.Digest, info.DiffID, config.RootFS.DiffIDs[i])
-		}
-		layers[i] = frame.Layer{Digest: info.DiffID, Size: info.UncompressedSize, Own: own,
-			Source: info.Digest, Compression: info.Compression, Padded: info.Padding > 0}
-		if p.original {
-			layers[i].Digest, layers[i].Size = info.Digest, info.Size
-		}
-	}
-	return layers, nil
-}
-
 // keepIndex keeps the index that the image was chosen from, if any, under all names of the image.
 func (img *resolvedImage) keepIndex(ctx context.Context, index v1.ImageIndex) error {
 	if index == nil {
@@ -138,18 +111,6 @@ func (img *resolvedImage) keepIndex(ctx context.Context, index v1.ImageIndex) er
 		img.indexes[tag.Name()] = kept
 	}
 	return nil
-}
-
-// layerInfo returns what is known about the blob of a layer. Layers that will be compared are sketched
-// at the same time.
-func (p *packer) layerInfo(ctx context.Context, h v1.Hash, own bool) (store.BlobInfo, error) {
-	switch {
-	case p.original:
-		return p.content.Stored(ctx, h)
-	case own:
-		return p.content.Info(ctx, h)
-	}
-	return arrange.Info(ctx, p.content, h)
 }
 
 // readImage reads the manifest and the config of an image into out. An artifact that is not an image is
@@ -179,6 +140,12 @@ func (p *packer) readImage(ctx context.Context, from Image, out *resolvedImage) 
 	}
 	out.manifest = v1.Descriptor{MediaType: mediaType, Size: size, Digest: digest}
 	if out.rawConfig, err = img.RawConfigFile(); err != nil {
+		return nil, nil, fmt.Errorf("reading its config: %w", err)
+	}
+	if digest, _, err = v1.SHA256(bytes.NewReader(out.rawConfig)); err == nil && digest != manifest.Config.Digest {
+		err = fmt.Errorf("it has the digest %s, but the manifest has %s", digest, manifest.Config.Digest)
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("reading its config: %w", err)
 	}
 	config, err := v1.ParseConfigFile(bytes.NewReader(out.rawConfig))

@@ -19,8 +19,13 @@ type lazyContent struct {
 	reader *reader
 }
 
-// AddImage adds nothing.
-func (c *lazyContent) AddImage(ctx context.Context, _ v1.Image) error { return context.Cause(ctx) }
+// AddLayer adds nothing.
+func (c *lazyContent) AddLayer(ctx context.Context, _ v1.Layer) error { return context.Cause(ctx) }
+
+func (c *lazyContent) Known(ctx context.Context, blob v1.Hash) (store.BlobInfo, bool) {
+	info, err := c.InfoAndContent(ctx, blob, nil)
+	return info, err == nil
+}
 
 func (c *lazyContent) Info(ctx context.Context, blob v1.Hash) (store.BlobInfo, error) {
 	return c.InfoAndContent(ctx, blob, nil)

@@ -44,6 +44,9 @@ func copyFile(ctx context.Context, w io.Writer, l Layer, header []byte, blob *st
 
 // openBody opens the content of the file of l. It does not verify it.
 func openBody(ctx context.Context, content Blobs, l Layer) (io.ReadCloser, error) {
+	if err := l.fetch(ctx); err != nil {
+		return nil, err
+	}
 	blob, err := content.Open(l.Source)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package frame
 
 import (
+	"context"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
@@ -26,6 +28,17 @@ type Layer struct {
 	Padded bool
 	// Own is set if the layer belongs to an image of the project itself.
 	Own bool
+	// Fetch adds the blob to the content if it is not there. It is called before the blob is read. nil means that the
+	// blob is there.
+	Fetch func(ctx context.Context) error
+}
+
+// fetch makes sure that the content has the blob.
+func (l Layer) fetch(ctx context.Context) error {
+	if l.Fetch == nil {
+		return nil
+	}
+	return l.Fetch(ctx)
 }
 
 // Name returns the name of the file in the archive.

@@ -71,6 +71,9 @@ func (t *tarReader) next(w io.Writer, n int64) error {
 func (t *tarReader) openFile(ctx context.Context, i int) error {
 	t.close()
 	f := t.files[i]
+	if err := f.fetch(ctx); err != nil {
+		return err
+	}
 	if err := t.content.Check(ctx, f.Source); err != nil {
 		return err
 	}
