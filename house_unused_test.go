@@ -21,6 +21,7 @@ var large = map[string]string{
 	"build/publish":       "every kind of destination compares the same files with what it has before anything is sent",
 	"images/registry":     "every request to a registry shares the client, its pace and its limits; transport sends them",
 	"images/store":        "what a store has is verified, cached and shared in one place; its files are in a package of their own",
+	"build/workbench":     "jobs of images and archives share the sources, the cache and the disks; what does not is in packages of its own",
 	"build/release":       "each step of a plan, which share the state of one run; what does not is in packages of its own",
 }
 
