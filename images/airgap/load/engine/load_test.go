@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -186,5 +187,67 @@ func TestConnectToNothing(t *testing.T) {
 	// On Windows, an Engine has a named pipe, and an address of another kind is an error at once.
 	if runtime.GOOS != "windows" && time.Since(begun) < 300*time.Millisecond {
 		t.Error("it did not wait")
+	}
+}
+
+// Whenever a load is interrupted, the engine has no image without its content, and the next load goes on.
+func TestLoadIsInterrupted(t *testing.T) {
+	c, api := engineClients(t)
+	id := fmt.Sprint(time.Now().UnixNano())
+	var all []pack.Image
+	for i := range 3 {
+		all = append(all, pack.Image{Names: []name.Reference{airgaptest.Ref(t, fmt.Sprintf("slipway.invalid/cut%d:v%s", i, id))},
+			Image: imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, uint64(900+i), 12<<20))})
+	}
+	t.Cleanup(func() { forget(t, all) })
+	list := plan(t, airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Level: "fastest"})[format.Zstd])
+	// checked returns the number of images that the engine has, all of whose content it must be able to save.
+	checked := func() (there int) {
+		for i, img := range list {
+			if len(tags(t, api, img)) == 0 {
+				continue
+			}
+			there++
+			out, err := exec.Command(imagetest.Program(t, "docker"), "--host", imagetest.Docker(t), "save", img.Names[0]).Output()
+			if err != nil || len(out) < 12<<20 {
+				t.Errorf("saving image %d: %d bytes, %v", i, len(out), err)
+			}
+		}
+		return there
+	}
+	started := time.Now()
+	if _, err := c.Load(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	whole := time.Since(started)
+	if got := checked(); got != len(list) {
+		t.Fatalf("the engine has %d images", got)
+	}
+	const moments = 5
+	interrupted := 0
+	for i := range moments {
+		forget(t, all)
+		ctx, cancel := context.WithTimeout(t.Context(), whole*time.Duration(i+1)/(moments+1))
+		_, err := c.Load(ctx, list)
+		cancel()
+		there := checked()
+		t.Logf("moment %d: the engine has %d images: %v", i, there, err)
+		if err != nil {
+			interrupted++
+			if strings.Contains(err.Error(), "damaged") {
+				t.Errorf("moment %d: an interruption is reported as damage: %v", i, err)
+			}
+		} else if there != len(list) {
+			t.Errorf("moment %d: the engine has %d images after a whole load", i, there)
+		}
+		if _, err := c.Load(t.Context(), list); err != nil {
+			t.Errorf("loading after moment %d: %v", i, err)
+		}
+		if got := checked(); got != len(list) {
+			t.Errorf("moment %d: the engine has %d images after the next load", i, got)
+		}
+	}
+	if interrupted == 0 {
+		t.Error("no load was interrupted")
 	}
 }

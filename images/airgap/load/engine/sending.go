@@ -124,14 +124,14 @@ func (s *sending) write(ctx context.Context, w io.Writer, layout bool) error {
 	return out.Close()
 }
 
-// writeLayer writes a layer, and sets unreadable if its content does not have its digest.
+// writeLayer writes a layer, and sets unreadable if its content cannot be read or does not have its digest.
 func writeLayer(out *tar.Writer, l load.Layer, content io.Reader, unreadable *bool) error {
 	if err := out.WriteHeader(header(format.BlobName(l.Digest), l.Size)); err != nil {
 		return err
 	}
 	checked := streams.Verified(content, func(sum string, _ int64) error {
 		if sum != l.Digest.Hex {
-			return fmt.Errorf("its bytes have the digest sha256:%s", sum)
+			return fmt.Errorf("it is damaged: its bytes have the digest sha256:%s", sum)
 		}
 		return nil
 	})
@@ -145,7 +145,7 @@ func writeLayer(out *tar.Writer, l load.Layer, content io.Reader, unreadable *bo
 	}))
 	if failed != nil {
 		*unreadable = true
-		return fmt.Errorf("layer %s of %s is damaged: %w", l.Digest, l.Archive.Path(), failed)
+		return fmt.Errorf("reading layer %s of %s: %w", l.Digest, l.Archive.Path(), failed)
 	}
 	return err
 }
