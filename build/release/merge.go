@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/slipway-build/slipway/build/output"
@@ -125,6 +126,28 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 	if err != nil {
 		return err
 	}
+	r.collectTags()
+	if err := r.mergeCopies(ctx, jobs, copies); err != nil {
+		return err
+	}
+	if err := r.mergeRest(ctx, jobs); err != nil {
+		return err
+	}
+	if err := r.writeTags(ctx); err != nil {
+		return err
+	}
+	r.Plan.VEX = r.full.VEX
+	if err := r.prove(ctx, isOfImage); err != nil {
+		return err
+	}
+	if err := errors.Join(r.writeChecksums(ctx), r.sign(ctx)); err != nil {
+		return err
+	}
+	return r.writeReport()
+}
+
+// mergeCopies copies the artifacts of jobs.
+func (r *Release) mergeCopies(ctx context.Context, jobs []job, copies []mergeCopy) error {
 	layouts := map[string]*store.Store{}
 	defer func() {
 		for _, l := range layouts {
@@ -146,13 +169,14 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	r.collectTags()
-	if err := parallel.Each(ctx, len(copies), r.options.Jobs, func(i int) error {
+	return parallel.Each(ctx, len(copies), r.options.Jobs, func(i int) error {
 		return r.mergeOne(ctx, copies[i], layouts[copies[i].from.dir])
-	}); err != nil {
-		return err
-	}
-	// Only the indexes that have a member, the lists of platforms with archives, and the checksums, remain to be made.
+	})
+}
+
+// mergeRest makes the lists of all images of platforms with archives, and the indexes that have a member. They become the
+// plan of the release, with its checksums.
+func (r *Release) mergeRest(ctx context.Context, jobs []job) error {
 	has, archives := map[string]bool{}, map[string]bool{} // Refs, and platforms without versions
 	for _, j := range jobs {
 		for _, m := range j.report.Made {
@@ -171,11 +195,8 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 	}
 	rest := &plan.Plan{Project: r.full.Project, Release: r.full.Release, Checksums: r.full.Checksums, Provenance: r.full.Provenance}
 	for _, step := range r.full.Indexes {
-		for _, leaf := range r.full.Leaves(step) {
-			if has[leaf] {
-				rest.Indexes = append(rest.Indexes, step)
-				break
-			}
+		if slices.ContainsFunc(r.full.Leaves(step), func(leaf string) bool { return has[leaf] }) {
+			rest.Indexes = append(rest.Indexes, step)
 		}
 	}
 	r.Plan = rest
@@ -184,17 +205,7 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 			return err
 		}
 	}
-	if err := r.writeTags(ctx); err != nil {
-		return err
-	}
-	r.Plan.VEX = r.full.VEX
-	if err := r.prove(ctx, isOfImage); err != nil {
-		return err
-	}
-	if err := errors.Join(r.writeChecksums(ctx), r.sign(ctx)); err != nil {
-		return err
-	}
-	return r.writeReport()
+	return nil
 }
 
 // withoutVersion formats a platform without the version of Windows.
