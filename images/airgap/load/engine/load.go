@@ -183,7 +183,10 @@ func (c *Client) send(ctx context.Context, have *inventory, list []*load.Image) 
 	}
 	s := newSending(list, chains)
 	first := c.sendAll(ctx, s)
-	if first == nil || len(chains) == 0 || s.unreadable || context.Cause(ctx) != nil {
+	if cause := context.Cause(ctx); first != nil && cause != nil {
+		return s, cause // whatever failed first because of it
+	}
+	if first == nil || len(chains) == 0 || s.unreadable {
 		return s, first
 	}
 	s = newSending(list, nil)
