@@ -30,8 +30,8 @@ type Earlier struct {
 	Close func() error
 }
 
-// OpenEarlier opens the dist of a release, a folder or URL with its published files, its artifacts.json alone, or, if there
-// is no such file or folder, the published release of a git tag of the project of o. At most o.UnpackLimit bytes are
+// OpenEarlier opens an earlier release: a dist, a folder or URL with the published files, or an artifacts.json alone. If no
+// file or folder has the name, it is the git tag of a published release of the project of o. At most o.UnpackLimit bytes are
 // downloaded; 0 means compare.DefaultLimit.
 func OpenEarlier(ctx context.Context, where string, o release.Options) (*Earlier, error) {
 	e, limit := &Earlier{Close: nothing}, cmp.Or(max(o.UnpackLimit, 0), compare.DefaultLimit)

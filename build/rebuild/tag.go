@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-build/slipway/build/release"
 )
 
-// openTag opens the files of the published release of a git tag, at the first destination whose files accept accepts. done
-// ends their use. The error is release.ErrNoTag if the text is not a tag; otherwise it says what each destination has.
+// openTag opens the files of the published release of a git tag, at the first destination for whose files accept returns no
+// error. done ends their use. The error is release.ErrNoTag if the text is not a tag; otherwise it says what each destination has.
 func openTag(ctx context.Context, tag string, limit int64, o release.Options, accept func(files side, version string) error) (_ side, done func() error, err error) {
 	version, places, err := release.Places(ctx, o, tag)
 	if err != nil {

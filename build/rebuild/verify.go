@@ -144,8 +144,8 @@ func attest(ctx context.Context, q Request, report release.Report, all []*Compar
 
 func nothing() error { return nil }
 
-// files opens the published release in a folder, below a URL or of a tag. done ends its use. The side is nil if where is
-// none of them.
+// files opens the published release in a folder, below a URL or of a tag. done ends its use. The side is nil if where
+// names neither.
 func files(ctx context.Context, where string, q Request) (_ side, done func() error, err error) {
 	if isURL(where) {
 		site, err := openWebsite(where, q.Limit)

@@ -27,7 +27,7 @@ type Place struct {
 
 // Places returns the version of the release for a git tag, and the destinations of its files, in the order of slipway.yaml.
 // They are those that slipway.yaml has for this version now. The error is ErrNoTag if tag does not match version.pattern, or
-// there is no slipway.yaml.
+// slipway.yaml is missing.
 func Places(ctx context.Context, o Options, tag string) (string, []Place, error) {
 	file, err := o.configFile()
 	if err != nil {

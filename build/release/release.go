@@ -78,7 +78,7 @@ type Release struct {
 	hooked    map[string]bool        // hooks that have run, by their hash
 	images    parallel.Memo[v1.Image]
 	indexes   parallel.Memo[v1.ImageIndex]
-	earlier   parallel.Memo[earlierImages] // by nothing: it is read once
+	earlier   parallel.Memo[earlierImages] // read once, so the key is always empty
 	origins   origins
 	signer    parallel.Memo[*proof.Signing]
 	catalog   *sbom.Catalog // opened with bench

@@ -18,8 +18,8 @@ import (
 type Sizes struct {
 	// Archive is the size in the new archive.
 	Archive int64 `json:"archive"`
-	// Delta is the size in the delta that `airgap diff` writes, Portable that in the one of --portable. If there is no such
-	// delta, the archive is carried, and Portable is its size.
+	// Delta is the size in the delta that `airgap diff` writes, and Portable the size in that of `airgap diff --portable`. A
+	// compressed archive has no portable delta for layers: Portable is then the size in the archive, which is carried whole.
 	Delta    int64 `json:"delta"`
 	Portable int64 `json:"portable"`
 	// Pull is the size of the compressed layers that a node with the old images lacks, as `airgap push` sends them, with
@@ -216,7 +216,7 @@ func (b *book) deltas(ctx context.Context, old delta.Olds, new string, whole del
 		{delta.Options{Portable: true}, func(s *Sizes, n int64) { s.Portable += n }},
 	} {
 		if kind.opts.Portable && old.Layers != nil && !b.plain {
-			b.archive(whole, false, kind.add) // there is no such delta, since layers do not have the compressed bytes
+			b.archive(whole, false, kind.add) // a portable delta needs the compressed bytes of OLD, which layers do not have
 			continue
 		}
 		m, err := delta.Measure(ctx, old, new, kind.opts)

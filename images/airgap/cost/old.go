@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/delta"
 )
 
-// An Old is OLD. The zero value is none: NEW is carried whole.
+// An Old is what a node has before an update. The zero value stands for nothing: the node then needs the whole of NEW.
 type Old struct {
 	// Name has the paths of archives, or the names of other olds, without secrets.
 	Name string
