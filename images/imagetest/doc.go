@@ -19,6 +19,8 @@
 //	go test ./...
 //	scripts/engines.sh stop
 //
+// StartDocker, StartContainerd and StartBuildkit start an engine of one test, which can be killed.
+//
 // A test whose engine or program is missing is skipped, with instructions. With
 // SLIPWAY_REQUIRE_ENGINES=1, as in CI, it fails instead, because a suite of skipped tests proves
 // nothing.

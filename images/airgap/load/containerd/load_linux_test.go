@@ -189,18 +189,18 @@ func TestLoadWithoutItsSnapshotter(t *testing.T) {
 
 func TestConnect(t *testing.T) {
 	d := newDaemon(t)
-	if _, err := containerd.Connect(t.Context(), containerd.Options{Address: d.socket(), Namespace: "k8s"}, 0); err == nil || !strings.Contains(err.Error(), `namespace "k8s" does not exist`) {
+	if _, err := containerd.Connect(t.Context(), containerd.Options{Address: d.Socket, Namespace: "k8s"}, 0); err == nil || !strings.Contains(err.Error(), `namespace "k8s" does not exist`) {
 		t.Errorf("a namespace that does not exist: %v", err)
 	}
-	if _, err := containerd.Connect(t.Context(), containerd.Options{Address: filepath.Join(d.dir, "none.sock")}, 0); err == nil {
+	if _, err := containerd.Connect(t.Context(), containerd.Options{Address: d.Socket + ".none"}, 0); err == nil {
 		t.Error("no error without a containerd")
 	}
-	d.kill(t)
-	if _, err := containerd.Connect(t.Context(), containerd.Options{Address: d.socket()}, 0); err == nil {
+	d.Kill(t)
+	if _, err := containerd.Connect(t.Context(), containerd.Options{Address: d.Socket}, 0); err == nil {
 		t.Error("no error for a socket that nobody listens at")
 	}
-	d.launch(t) // it takes a while
-	c, err := containerd.Connect(t.Context(), containerd.Options{Address: d.socket()}, time.Minute)
+	d.Launch(t) // it takes a while
+	c, err := containerd.Connect(t.Context(), containerd.Options{Address: d.Socket}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestLoadIsKilled(t *testing.T) {
 		}()
 		time.Sleep(time.Duration(i) * 1200 * time.Millisecond / time.Duration(moments))
 		if i%5 < 2 {
-			d.kill(t)
+			d.Kill(t)
 		} else {
 			cancel()
 		}
@@ -240,10 +240,7 @@ func TestLoadIsKilled(t *testing.T) {
 			interrupted++
 		}
 		cancel()
-		if d.command == nil {
-			d.unmount(t)
-			d.start(t)
-		}
+		d.Start(t)
 		d.collect(t)
 		there := d.checked(t, true)
 		for _, r := range results {
