@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"slices"
 	"sync"
@@ -167,6 +168,8 @@ func loadResult(r io.Reader) error {
 		switch err := d.Decode(&message); {
 		case errors.Is(err, io.EOF):
 			return nil
+		case errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, new(net.Error)):
+			return &lostError{err}
 		case err != nil:
 			return fmt.Errorf("reading the engine's answer: %w", err)
 		case message.Error != "":

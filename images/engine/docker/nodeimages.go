@@ -10,8 +10,6 @@ import (
 	dockerimage "github.com/docker/docker/api/types/image"
 	docker "github.com/docker/docker/client"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"github.com/slipway-build/slipway/images/engine/endpoint"
 )
 
 // An ImageRecord is an image that an Engine has.
@@ -26,7 +24,7 @@ type ImageRecord struct {
 func (c *Client) Images(ctx context.Context) ([]ImageRecord, error) {
 	list, err := c.api.ImageList(ctx, dockerimage.ListOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("listing the images of %s: %w", c.host, endpoint.Plain(err))
+		return nil, fmt.Errorf("listing the images of %s: %w", c.host, plain(err))
 	}
 	records := make([]ImageRecord, len(list))
 	for i, img := range list {
@@ -42,7 +40,7 @@ func (c *Client) DiffIDs(ctx context.Context, id string) ([]v1.Hash, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("inspecting image %s of %s: %w", id, c.host, endpoint.Plain(err))
+		return nil, fmt.Errorf("inspecting image %s of %s: %w", id, c.host, plain(err))
 	}
 	var ids []v1.Hash
 	for _, text := range inspected.RootFS.Layers {
@@ -58,13 +56,10 @@ func (c *Client) DiffIDs(ctx context.Context, id string) ([]v1.Hash, error) {
 // Tag gives an image another name.
 func (c *Client) Tag(ctx context.Context, id, tag string) error {
 	if err := c.api.ImageTag(ctx, id, tag); err != nil {
-		return fmt.Errorf("naming image %s of %s %s: %w", id, c.host, tag, endpoint.Plain(err))
+		return fmt.Errorf("naming image %s of %s %s: %w", id, c.host, tag, plain(err))
 	}
 	return nil
 }
-
-// Unreachable reports whether an error is that no Engine listens at the address.
-func Unreachable(err error) bool { return docker.IsErrConnectionFailed(err) }
 
 // LoadArchive makes the Engine load an archive that write writes, as `docker load` does.
 func (c *Client) LoadArchive(ctx context.Context, write func(io.Writer) error) error {
@@ -77,10 +72,10 @@ func (c *Client) LoadArchive(ctx context.Context, write func(io.Writer) error) e
 		writer.CloseWithError(err)
 		written <- err
 	}()
-	response, err := c.api.ImageLoad(ctx, reader, docker.ImageLoadWithQuiet(true))
+	response, err := c.api.ImageLoad(ctx, stoppable{reader}, docker.ImageLoadWithQuiet(true))
 	if err == nil {
 		err = loadResult(response.Body)
-		err = errors.Join(err, response.Body.Close())
+		_ = response.Body.Close() // the answer was read, or could not be read
 	}
 	// The engine may have stopped reading before the end.
 	reader.CloseWithError(errStopped)
@@ -88,5 +83,13 @@ func (c *Client) LoadArchive(ctx context.Context, write func(io.Writer) error) e
 		// An error on our side is the cause of the engine's error.
 		return wrote
 	}
+	if Unreachable(err) {
+		return fmt.Errorf("loading images into %s: %w", c.host, plain(err))
+	}
 	return err
 }
+
+// A stoppable is the end of a pipe that a request reads. The writer gets errStopped when the request ends early.
+type stoppable struct{ *io.PipeReader }
+
+func (s stoppable) Close() error { return s.CloseWithError(errStopped) }

@@ -79,15 +79,17 @@ func (c *Client) Load(ctx context.Context, list []*load.Image) ([]load.Result, e
 		}
 	}
 	for i, img := range list {
-		for _, n := range img.Names {
-			if ids[i] == "" || have.names[n] == ids[i] {
-				continue
+		if ids[i] == "" {
+			continue
+		}
+		results[i].Status, results[i].Err = c.name(ctx, have, ids[i], img)
+		if err := results[i].Err; docker.Unreachable(err) { // nothing that follows can succeed
+			for k := range results {
+				if k > i || ids[k] == "" {
+					results[k].Status, results[k].Err = load.Failed, err
+				}
 			}
-			results[i].Status = load.Loaded
-			if err := c.docker.Tag(ctx, ids[i], n); err != nil {
-				results[i].Status, results[i].Err = load.Failed, err
-				break
-			}
+			return results, err
 		}
 	}
 	if len(send) > 0 {
@@ -140,6 +142,21 @@ func (c *Client) idOf(ctx context.Context, have *inventory, img *load.Image) (st
 	return id, nil
 }
 
+// name gives an image that the engine has under an ID the names that it lacks.
+func (c *Client) name(ctx context.Context, have *inventory, id string, img *load.Image) (load.Status, error) {
+	status := load.Present
+	for _, n := range img.Names {
+		if have.names[n] == id {
+			continue
+		}
+		if err := c.docker.Tag(ctx, id, n); err != nil {
+			return load.Failed, err
+		}
+		status = load.Loaded
+	}
+	return status, nil
+}
+
 func (c *Client) take(ctx context.Context) (*inventory, error) {
 	list, err := c.docker.Images(ctx)
 	if err != nil {
@@ -186,7 +203,7 @@ func (c *Client) send(ctx context.Context, have *inventory, list []*load.Image) 
 	if cause := context.Cause(ctx); first != nil && cause != nil {
 		return s, cause // whatever failed first because of it
 	}
-	if first == nil || len(chains) == 0 || s.unreadable {
+	if first == nil || len(chains) == 0 || s.unreadable || docker.Unreachable(first) {
 		return s, first
 	}
 	s = newSending(list, nil)

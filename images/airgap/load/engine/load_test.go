@@ -59,16 +59,25 @@ func unique(t *testing.T, n int) (all []pack.Image) {
 // plan plans the images of an archive.
 func plan(t *testing.T, path string, registries ...string) []*load.Image {
 	t.Helper()
-	a, err := airgap.Open(t.Context(), path)
+	a, list, err := openAndPlan(t.Context(), path, registries...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	list, err := load.Plan(t.Context(), []*airgap.Archive{a}, load.Options{Platform: v1.Platform{OS: "linux", Architecture: "amd64"}, Registries: registries})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return list
+}
+
+// openAndPlan opens an archive, and plans its images.
+func openAndPlan(ctx context.Context, path string, registries ...string) (*airgap.Archive, []*load.Image, error) {
+	a, err := airgap.Open(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := load.Plan(ctx, []*airgap.Archive{a}, load.Options{Platform: v1.Platform{OS: "linux", Architecture: "amd64"}, Registries: registries})
+	if err != nil {
+		return nil, nil, errors.Join(err, a.Close())
+	}
+	return a, list, nil
 }
 
 // tags returns the names that an engine has of an image.

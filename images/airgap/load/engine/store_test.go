@@ -26,6 +26,9 @@ type fakeEngine struct {
 	// refusals are the errors of the loads, one for each. Later ones succeed.
 	refusals []string
 	loads    int
+	// diesAt is the end of the path of the request at which the Engine goes away.
+	diesAt string
+	dead   bool
 }
 
 func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -34,6 +37,9 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(v)
 	}
 	path := strings.TrimPrefix(r.URL.Path, "/v1.48")
+	if f.dead = f.dead || f.diesAt != "" && strings.HasSuffix(path, f.diesAt); f.dead {
+		panic(http.ErrAbortHandler) // ends the connection
+	}
 	switch {
 	case path == "/_ping":
 		w.Header().Set("Api-Version", "1.48")
@@ -119,6 +125,30 @@ func TestLoadReportsTheFirstError(t *testing.T) {
 		for _, part := range want {
 			if !strings.Contains(fmt.Sprint(err), part) {
 				t.Errorf("%d refusals: error %v lacks %q", n+1, err, part)
+			}
+		}
+	}
+}
+
+// Whichever request an Engine does not answer because it goes away, the reason is reported once, and nothing more is
+// requested.
+func TestLoadReportsALostEngineOnce(t *testing.T) {
+	path := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.Siblings(t, 3, 0), pack.Options{})[format.Tar]
+	list := plan(t, path)
+	base := []string{list[1].Packed.Layers[0].DiffID.String()}
+	id := list[1].Packed.ID.String()
+	for _, request := range []string{"/images/json", id + "/tag", id + "/json", "/images/load"} {
+		// The Engine has the second image without its name, and the base of the others.
+		f := &fakeEngine{classic: true, id: id, layers: base}
+		c := f.connect(t)
+		f.diesAt = request
+		results, err := c.Load(t.Context(), list)
+		if n := strings.Count(fmt.Sprint(err), "lost the connection to the engine"); n != 1 || f.loads > 0 {
+			t.Errorf("%s: error %v after %d loads", request, err, f.loads)
+		}
+		for i, r := range results {
+			if loaded := i == 1 && !strings.HasSuffix(request, "/tag"); loaded != (r.Status == load.Loaded) || loaded != (r.Err == nil) {
+				t.Errorf("%s: image %d is %s, error %v", request, i, r.Status, r.Err)
 			}
 		}
 	}
