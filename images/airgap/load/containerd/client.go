@@ -78,7 +78,7 @@ func Connect(ctx context.Context, o Options, wait time.Duration) (*Client, error
 	if err != nil {
 		return nil, fmt.Errorf("connecting to containerd at %s: %w", o.Address, err)
 	}
-	c := &Client{options: o, conn: conn, content: contentproxy.NewContentStore(contentapi.NewContentClient(conn)),
+	c := &Client{options: o, conn: conn, content: contentproxy.NewContentStore(aheadClient{contentapi.NewContentClient(conn)}),
 		images: imagesapi.NewImagesClient(conn), leases: leasesapi.NewLeasesClient(conn), namespaces: namespacesapi.NewNamespacesClient(conn),
 		snapshots: snapshotsapi.NewSnapshotsClient(conn), diff: diffapi.NewDiffClient(conn)}
 	if err := c.prepare(ctx, wait); err != nil {
