@@ -129,7 +129,7 @@ var packages = map[string][]string{
 	"images/airgap/delta": {"images/airgap/delta/bindiff", "images/airgap/delta/content", "images/airgap/delta/deflate", "images/airgap/delta/match", "images/airgap/format", "images/airgap/parts", "images/zstd", "internal/atomicfile", "internal/fileop",
 		"internal/redact", "internal/regular", "internal/sniff", "internal/streams", "progress"},
 	"images/airgap/cost":          {"images", "images/airgap", "images/airgap/delta", "images/airgap/format"},
-	"images/airgap/delta/bindiff": {"images/zstd"},
+	"images/airgap/delta/bindiff": {"images/zstd", "internal/parallel"},
 	"images/airgap/delta/match":   {"images/airgap/format", "internal/gearhash", "progress"},
 	"images/airgap/delta/deflate": {},
 	"images/airgap/delta/content": {"images/airgap/format", "internal/gearhash", "internal/streams"},

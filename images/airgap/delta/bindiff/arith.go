@@ -48,7 +48,15 @@ func (c *coder) code(bit int, probability uint32) int {
 	} else {
 		c.low = mid + 1
 	}
-	for (c.low^c.high)>>24 == 0 {
+	if c.low^c.high < 1<<24 {
+		c.shift()
+	}
+	return bit
+}
+
+// shift writes, or reads, the bytes that are decided.
+func (c *coder) shift() {
+	for c.low^c.high < 1<<24 {
 		if c.decoding {
 			c.read()
 		} else {
@@ -57,7 +65,6 @@ func (c *coder) code(bit int, probability uint32) int {
 		c.low <<= 8
 		c.high = c.high<<8 | 255
 	}
-	return bit
 }
 
 // read reads the next byte of in.
@@ -77,6 +84,14 @@ func (c *coder) finish() []byte {
 }
 
 var errCut = errors.New("the patch is cut off")
+
+// ended returns an error if a decoder has not read all of its input, and no more.
+func (c *coder) ended() error {
+	if len(c.in) > 0 {
+		return errLong
+	}
+	return c.err()
+}
 
 // err returns an error if the input of a decoder has ended too early. The decoder of a whole patch reads no byte after its
 // end.

@@ -9,6 +9,8 @@
 //   - An address in OLD is the offset of a byte, also after its end. A field is the place where a program has an
 //     address, relative to itself or absolute.
 //   - A mixer codes bits with probabilities that it learns.
+//   - NEW is divided into blocks. A lane has every fourth block of a large file, in a stream of its own, so that four cores
+//     can make it.
 //
 // # How it works
 //

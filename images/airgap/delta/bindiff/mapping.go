@@ -95,17 +95,8 @@ func (a *adjuster) adjust(out []byte, from, shift int64) {
 // in the file.
 func (a *adjuster) adjustX86(out []byte, from, shift int64) {
 	for i := 0; i+8 <= len(out); {
-		field := 0
-		switch b := out[i]; {
-		case b == 0xe8 || b == 0xe9: // call, jmp
-			field = i + 1
-		case b == 0x0f && out[i+1]&0xf0 == 0x80: // jcc
-			field = i + 2
-		case b&0xc7 == 0x05: // ModRM: relative to the instruction pointer
-			field = i + 1
-		}
-		if field > 0 && a.relative(out, field, from, shift) {
-			i = field + 4
+		if opcode := int(relativeX86[out[i]]); opcode > 0 && (opcode == 1 || out[i+1]&0xf0 == 0x80) && a.relative(out, i+opcode, from, shift) {
+			i += opcode + 4
 			continue
 		}
 		if (from+int64(i))%8 == 0 && a.absolute(out[i:]) {
@@ -115,6 +106,17 @@ func (a *adjuster) adjustX86(out []byte, from, shift int64) {
 		i++
 	}
 }
+
+// relativeX86 is how many bytes there are before a relative field, by the first of them, or 0. Two bytes are a jcc
+// only if the second one is 0x80 to 0x8f.
+var relativeX86 = func() (t [256]uint8) {
+	t[0xe8], t[0xe9] = 1, 1 // call, jmp
+	t[0x0f] = 2             // jcc
+	for register := range 8 {
+		t[0x05|register<<3] = 1 // ModRM: relative to the instruction pointer
+	}
+	return t
+}()
 
 // relative adjusts a relative field, unless it cannot be one.
 func (a *adjuster) relative(out []byte, field int, from, shift int64) bool {

@@ -6,20 +6,21 @@ import (
 	"slices"
 )
 
-// resembling calls do with the pieces of NEW that resemble OLD, and their adjust arguments.
+// resembling calls do with the pieces of NEW that resemble OLD, as they are coded, and with their adjust arguments.
 func (p *patch) resembling(new []byte, do func(b []byte, from, shift int64)) {
-	at := 0
-	for _, s := range p.steps {
-		for done := 0; done < s.add; done += piece {
-			do(new[at+done:at+min(done+piece, s.add)], int64(s.from+done), int64(at-s.from))
-		}
-		at += s.add + s.extra
+	c := cursor{patch: p}
+	for at := 0; at < len(new); at += blockSize {
+		c.pieces(new[at:min(at+blockSize, len(new))], at, func(b []byte, from, shift int64) {
+			if from != noneOfOld {
+				do(b, from, shift)
+			}
+		})
 	}
 }
 
 // misses returns how many bytes of NEW are not as expected.
 func (p *patch) misses(new []byte) (count int) {
-	expected := make([]byte, piece)
+	expected := make([]byte, blockSize)
 	p.resembling(new, func(b []byte, from, shift int64) {
 		p.adjust(expected[:len(b)], from, shift)
 		for i := range b {
@@ -35,7 +36,7 @@ func (p *patch) misses(new []byte) (count int) {
 func (p *patch) farShifts(new []byte) []farShift {
 	const near = 64 // addresses that share a shift
 	votes := map[farShift]int{}
-	scratch := make([]byte, piece)
+	scratch := make([]byte, blockSize)
 	p.resembling(new, func(b []byte, from, shift int64) {
 		p.observe = func(field int, address, distance int64) {
 			moved := int64(int32(binary.LittleEndian.Uint32(b[field:]))) - distance + shift
