@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Measures the creation of air-gap archives: the same 15 images from the same registry, on
 # the same machine, with RKE2's pipeline (Docker Engine, bsdtar, zstd, pigz), its variant
-# with crane, skopeo, regctl, and slipway airgap pack; also original layers in one .tar, with
-# crane pull and slipway. Prints the tables of docs/performance.md.
+# with crane, skopeo, regctl, and slipway airgap pack; also original layers, with crane, oras,
+# regctl and slipway, which take turns. Prints the tables of docs/performance.md.
 #
 #   scripts/engines.sh start && eval "$(scripts/engines.sh env)"
 #   scripts/bench-airgap.sh              everything; without Docker, all but RKE2's pipeline
 #   scripts/bench-airgap.sh slipway      only the given ones of: docker, crane, skopeo, regctl, original, slipway
+#   ROUNDS=5 scripts/bench-airgap.sh original            the row with the least processor time of 5 rounds, default 3
 #
 # The images are built once, from upstream programs (scripts/bench/programs/go.mod) on a
 # base of this machine's Debian packages, and kept in $SLIPWAY_BENCH_DIR, default
@@ -170,6 +171,13 @@ run() {
     "$(awk -v u="$user" -v s="$system" -v e="$engine" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.2f", u + s + e / hz }')" \
     $((rss / 1024)) "$(size "$(archive "$out" zst)")" "$(size "$(archive "$out" gz)")" >"$work/row"
 }
+# tool NAME PACKAGE: build the program $work/NAME-bin, once
+tool() {
+  [ -x "$work/$1-bin" ] || go build -C "$repo/scripts/bench/programs" -o "$work/$1-bin" "$2" || { say "skipping $1: it could not be built"; return 1; }
+}
+# To be followed by a folder: regctl also writes one image per archive, with the registry's layers.
+regctl=(bash -euo pipefail -c 'n=0; while read -r ref; do n=$((n + 1)); "$2" --host "reg=${ref%%/*},tls=disabled" image export --platform linux/amd64 "$ref" "$3/$n.tar"; done <"$1"'
+  - "$work/images.txt" "$work/regctl-bin")
 row_seconds() { # row_seconds LABEL: the measured time
   awk -F'|' -v label=" $1 " '$2 == label { sub(/ s.*/, "", $3); print $3 + 0 }' "$work/rows"
 }
@@ -203,15 +211,11 @@ if [[ $what == *docker* ]]; then
     rm "$work/docker/sorted.tar"
   fi
 fi
-if [[ $what == *crane* ]]; then
-  if go build -C "$repo/scripts/bench/programs" -o "$work/crane-bin" github.com/google/go-containerregistry/cmd/crane; then
-    mkdir "$work/crane"
-    measure "RKE2's crane variant: crane pull, bsdtar, zstd, pigz" "$work/crane" bash -euo pipefail -c \
-      '"$4" pull --platform linux/amd64 $(cat "$1") "$2/images.tar" && bash "$3" "$2"' - "$work/images.txt" "$work/crane" "$work/compress.sh" "$work/crane-bin"
-    rm -f "$work/crane/sorted.tar"
-  else
-    say "skipping the crane variant: crane could not be built"
-  fi
+if [[ $what == *crane* ]] && tool crane github.com/google/go-containerregistry/cmd/crane; then
+  mkdir "$work/crane"
+  measure "RKE2's crane variant: crane pull, bsdtar, zstd, pigz" "$work/crane" bash -euo pipefail -c \
+    '"$4" pull --platform linux/amd64 $(cat "$1") "$2/images.tar" && bash "$3" "$2"' - "$work/images.txt" "$work/crane" "$work/compress.sh" "$work/crane-bin"
+  rm -f "$work/crane/sorted.tar"
 fi
 if [[ $what == *skopeo* ]]; then
   mkdir "$work/skopeo"
@@ -220,33 +224,50 @@ if [[ $what == *skopeo* ]]; then
     'n=0; while read -r ref; do n=$((n + 1)); skopeo copy -q --src-tls-verify=false "docker://$ref" "docker-archive:$2/$n.tar:$ref"; done <"$1"' - "$work/images.txt" "$work/skopeo"
   rm -rf "$work/skopeo"
 fi
-if [[ $what == *regctl* ]]; then
-  if go build -C "$repo/scripts/bench/programs" -o "$work/regctl-bin" github.com/regclient/regclient/cmd/regctl; then
-    mkdir "$work/regctl"
-    # regctl also writes one image per archive, with the registry's layers.
-    measure "regctl image export, one archive per image, original layers" "$work/regctl" bash -euo pipefail -c \
-      'n=0; while read -r ref; do n=$((n + 1)); "$3" --host "reg=${ref%%/*},tls=disabled" image export --platform linux/amd64 "$ref" "$2/$n.tar"; done <"$1"' - "$work/images.txt" "$work/regctl" "$work/regctl-bin"
-    rm -rf "$work/regctl"
-  else
-    say "skipping regctl: it could not be built"
-  fi
+if [[ $what == *regctl* ]] && tool regctl github.com/regclient/regclient/cmd/regctl; then
+  mkdir "$work/regctl"
+  measure "regctl image export, one archive per image, original layers" "$work/regctl" "${regctl[@]}" "$work/regctl"
+  rm -rf "$work/regctl"
 fi
 if [[ $what == *original* ]]; then
   out=$work/original
-  mkdir "$out"
-  if go build -C "$repo/scripts/bench/programs" -o "$work/crane-bin" github.com/google/go-containerregistry/cmd/crane; then
-    measure "crane pull, original layers, .tar" "$out" bash -euo pipefail -c \
-      '"$2" pull --platform linux/amd64 $(cat "$1") "$3"' - "$work/images.txt" "$work/crane-bin" "$out/crane.tar"
-    rm "$out/crane.tar"
-  else
-    say "skipping crane pull: crane could not be built"
-  fi
-  for state in nothing everything; do
-    measure "slipway --layers original, .tar, $state cached" "$out" "$slipway" airgap pack --progress none --platform linux/amd64 \
-      --cache-dir "$out/cache" -f "$work/images.txt" --layers original -o "$out/slipway.tar"
+  turn() { # turn LABEL COMMAND…: run it, and keep its row
+    local label=$1
+    shift
+    run "$label" "$out" "$@"
+    cat "$work/row" >>"$work/turns"
+  }
+  # Files of the last command take memory, and more of it takes more processor time of the kernel: none are kept.
+  fresh() { rm -rf "$out" && mkdir "$out"; }
+  for ((round = 1; round <= ${ROUNDS:-3}; round++)); do
+    say "original layers, round $round"
+    if tool crane github.com/google/go-containerregistry/cmd/crane; then
+      fresh
+      turn "crane pull, original layers, .tar" bash -euo pipefail -c \
+        '"$2" pull --platform linux/amd64 $(cat "$1") "$3"' - "$work/images.txt" "$work/crane-bin" "$out/crane.tar"
+    fi
+    if tool oras oras.land/oras/cmd/oras; then
+      # oras backup takes one repository, oras copy one image: into a layout that has all.
+      fresh
+      turn "oras copy, original layers, an OCI layout" bash -euo pipefail -c \
+        'while read -r ref; do image=${ref##*/}; "$2" copy --no-tty --from-plain-http --platform linux/amd64 --to-oci-layout "$ref" "$3:${image%:*}"; done <"$1"' \
+        - "$work/images.txt" "$work/oras-bin" "$out/oras"
+    fi
+    if tool regctl github.com/regclient/regclient/cmd/regctl; then
+      fresh
+      turn "regctl image export, original layers, one archive per image" "${regctl[@]}" "$out"
+    fi
+    fresh
+    for state in nothing everything; do
+      turn "slipway --layers original, .tar, $state cached" "$slipway" airgap pack --progress none --platform linux/amd64 \
+        --cache-dir "$out/cache" -f "$work/images.txt" --layers original -o "$out/slipway.tar"
+    done
+    turn "slipway airgap verify, original layers, .tar" "$slipway" airgap verify --progress none --list "$work/images.txt" "$out/slipway.tar"
   done
-  measure "slipway airgap verify, original layers, .tar" "$out" "$slipway" airgap verify --progress none --list "$work/images.txt" "$out/slipway.tar"
   rm -rf "$out"
+  # The row of each command with the least CPU time, in their order.
+  awk -F'|' '!($2 in least) { order[++n] = $2 } !($2 in least) || $4 + 0 < least[$2] { least[$2] = $4 + 0; row[$2] = $0 }
+    END { for (i = 1; i <= n; i++) print row[order[i]] }' "$work/turns"
 fi
 if [[ $what == *slipway* ]]; then
   cache=$work/cache
