@@ -4,12 +4,16 @@
 # delta, which has the changed layers compressed. Prints the table of docs/performance.md: MB/s are those of one core, in
 # processor time.
 #
-#   scripts/bench-delta.sh
+#   scripts/bench-delta.sh                  all programs
+#   scripts/bench-delta.sh coredns helm     only the given ones
 #
-# Versions that the module proxy refuses are left out.
+# Programs, archives and patches of bsdiff and xdelta3 are kept in $SLIPWAY_BENCH_DIR, default
+# ${XDG_CACHE_HOME:-~/.cache}/slipway-bench; deltas are made again by each run. Versions that the module proxy refuses are
+# left out.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=${SLIPWAY_BENCH_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway-bench}/delta
+only=" $* "
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
 
 say() { echo "bench: $*" >&2; }
@@ -63,6 +67,7 @@ echo "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
 total=(0 0 0 0 0 0 0)
 most=0
 while read -r name package old new; do
+  [ $# = 0 ] || [[ $only == *" $name "* ]] || continue
   if ! program "$name" "$package" "$old" || ! program "$name" "$package" "$new"; then
     say "$name: the module proxy does not serve $old and $new, or they do not build: left out; see $dir/module-$name-*.log"
     continue
@@ -85,9 +90,12 @@ while read -r name package old new; do
 done <<'PROGRAMS'
 age filippo.io/age/cmd/age v1.2.0 v1.2.1
 bridge github.com/containernetworking/plugins/plugins/main/bridge v1.9.0 v1.9.1
+containerd github.com/containerd/containerd/v2/cmd/containerd v2.4.1 v2.4.2
+coredns github.com/coredns/coredns v1.13.0 v1.13.1
 crane github.com/google/go-containerregistry/cmd/crane v0.21.8 v0.21.9
 dlv github.com/go-delve/delve/cmd/dlv v1.25.1 v1.25.2
 etcd go.etcd.io/etcd/server/v3 v3.6.15 v3.6.16
+helm helm.sh/helm/v3/cmd/helm v3.21.3 v3.21.4
 host-local github.com/containernetworking/plugins/plugins/ipam/host-local v1.9.0 v1.9.1
 nats github.com/nats-io/nats-server/v2 v2.14.8 v2.14.9
 oras oras.land/oras/cmd/oras v1.3.5 v1.3.6
@@ -96,4 +104,5 @@ protoc-gen-go google.golang.org/protobuf/cmd/protoc-gen-go v1.36.11 v1.36.12
 staticcheck honnef.co/go/tools/cmd/staticcheck v0.6.0 v0.6.1
 yq github.com/mikefarah/yq/v4 v4.54.2 v4.54.3
 PROGRAMS
+[ "$most" != 0 ] || { say "nothing was measured"; exit 1; }
 row sum "${total[@]}" "$most"
