@@ -10,8 +10,8 @@ type cursor struct {
 // noneOfOld is in place of a position in OLD for extra bytes.
 const noneOfOld = -1
 
-// pieces calls do with the pieces of b, the bytes of NEW from at on: with the bytes of OLD from from on, shift bytes further
-// back, they are compared, unless they are extra bytes.
+// pieces calls do with each piece of b, the bytes of NEW from at on, that a step makes: with where in OLD the bytes are that it
+// resembles, and their shift, or with noneOfOld if they are extra bytes.
 func (c *cursor) pieces(b []byte, at int, do func(b []byte, from, shift int64)) {
 	for len(b) > 0 {
 		s, done, n := c.steps[c.step], at-c.start, 0
