@@ -2,7 +2,7 @@ package bindiff
 
 import "cmp"
 
-// A content codes bytes of NEW.
+// A content codes bytes of NEW. An encoder reads them, and writes none: OLD may be in the same memory, where other lanes read.
 type content struct {
 	*coder
 	equal       [1 << 8]estimate
@@ -36,7 +36,9 @@ func (x *content) different(new, expected []byte, from int64) {
 		differs = x.learned(&x.equal[x.runs&0xff], differs)
 		x.runs = x.runs<<1 | uint32(differs)
 		if differs == 0 {
-			copy(new[i:end], expected[i:end])
+			if x.decoding {
+				copy(new[i:end], expected[i:end])
+			}
 			x.differ, x.last = 0, 0
 			continue
 		}
@@ -45,7 +47,10 @@ func (x *content) different(new, expected []byte, from int64) {
 			if j > 0 {
 				before = expected[j-1]
 			}
-			new[j] = expected[j] + x.difference(new[j]-expected[j], before, expected[j], uint32(from+int64(j))&7)
+			d := x.difference(new[j]-expected[j], before, expected[j], uint32(from+int64(j))&7)
+			if x.decoding {
+				new[j] = expected[j] + d
+			}
 		}
 	}
 }
@@ -108,8 +113,11 @@ func (x *content) literal(new []byte) {
 			hash(2, word&0xffff, 0),
 			hash(3, word&0xffffff, 0),
 		}
-		new[i] = m.byte(b, int(uint32(i)&3)<<8)
+		b = m.byte(b, int(uint32(i)&3)<<8)
+		if x.decoding {
+			new[i] = b
+		}
 		copy(h[1:], h[:3])
-		h[0] = new[i]
+		h[0] = b
 	}
 }
