@@ -177,7 +177,7 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 		t.Fatal(err)
 	}
 	apply := func(dir, encoder, copies, sources, content, made string) error {
-		recipe := fmt.Sprintf(`{"old":{"name":"old","size":1000,"sha256":"%[1]x"},"new":{"name":"new","size":1000,"sha256":"%[1]x"},"encoders":[%[2]s],"copies":[%[3]s],"sources":[%[4]s],"content":[%[5]s],"made":[%[6]s]}`,
+		recipe := fmt.Sprintf(`{"old":{"name":"old","size":1000,"sha256":"%[1]x"},"new":{"name":"new","size":1000,"sha256":"%[1]x"},"patches":"bindiff 2","encoders":[%[2]s],"copies":[%[3]s],"sources":[%[4]s],"content":[%[5]s],"made":[%[6]s]}`,
 			sha256.Sum256(raw), encoder, copies, sources, content, made)
 		_, err := Apply(t.Context(), Olds{Files: []string{old}}, write(t, seal([]byte(recipe), patch)), filepath.Join(dir, "new"), 0)
 		return err

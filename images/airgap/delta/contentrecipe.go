@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
 	"github.com/slipway-build/slipway/images/airgap/delta/content"
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
@@ -15,6 +16,8 @@ type contentRecipe struct {
 	Codec format.Codec `json:"codec,omitempty"`
 	// Encoders are the names of the encoders that make runs, with their versions.
 	Encoders []string `json:"encoders,omitempty"`
+	// Patches is the format of the patches, bindiff.Format, or "" if there are none.
+	Patches string `json:"patches,omitempty"`
 	// Sources are parts of OLD, in their order.
 	Sources []source `json:"sources,omitempty"`
 	// Content makes the content of NEW.
@@ -70,8 +73,11 @@ func (c *contentRecipe) patchSize() (n int64) {
 	return n
 }
 
-// checkEncoders returns an error if this program cannot make the runs.
+// checkEncoders returns an error if this program cannot apply the patches or make the runs.
 func (c *contentRecipe) checkEncoders() error {
+	if c.patchSize() > 0 && c.Patches != bindiff.Format {
+		return fmt.Errorf("its patches have the format %q, and this program reads %q; apply it with the version of Slipway that made it, or make it again", c.Patches, bindiff.Format)
+	}
 	for _, name := range c.Encoders {
 		if !knownEncoder(name) {
 			return fmt.Errorf("it needs the encoder %q, which this program does not have; apply it with the version of Slipway that made it, or make a delta with --portable", name)
@@ -95,7 +101,7 @@ var errContent = errors.New("invalid recipe: its content is outside of what it i
 // linear in the sizes that the recipe states, and these are bounded by those of OLD and the delta.
 func (c *contentRecipe) checkContent(d *delta, rest int64) error {
 	if len(c.Made) == 0 {
-		if c.Codec != "" || len(c.Encoders)+len(c.Sources)+len(c.Content) > 0 {
+		if c.Codec != "" || c.Patches != "" || len(c.Encoders)+len(c.Sources)+len(c.Content) > 0 {
 			return errors.New("invalid recipe: content that nothing is made of")
 		}
 		return nil

@@ -251,7 +251,7 @@ func FuzzApply(f *testing.F) {
 		f.Fatal(err)
 	}
 	made := fmt.Sprintf(`{"old":{"name":"old","size":4096,"sha256":"%x"},"new":{"name":"new","size":4096,"sha256":"%x"},"copies":[{"old":0,"new":0,"size":1000}],`+
-		`"sources":[{"old":1000,"size":3096,"content":3096}],"content":[{"size":3096,"old":[{"at":0,"size":3096}],"patch":%d}],"made":[{"new":1000,"size":3096,"from":0,"content":3096}]}`,
+		`"patches":"bindiff 2","sources":[{"old":1000,"size":3096,"content":3096}],"content":[{"size":3096,"old":[{"at":0,"size":3096}],"patch":%d}],"made":[{"new":1000,"size":3096,"from":0,"content":3096}]}`,
 		oldSum, sha256.Sum256(changed), len(patch))
 	f.Add([]byte(made), patch)
 	one := fmt.Sprintf(`{"name":"old","size":4096,"sha256":"%x"}`, oldSum)

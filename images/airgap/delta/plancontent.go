@@ -68,6 +68,9 @@ func (d *delta) addContent(ctx context.Context, old *oldFile, new *format.File, 
 	if len(d.Made) == 0 {
 		d.contentRecipe = contentRecipe{}
 	}
+	if d.patchSize() > 0 {
+		d.Patches = bindiff.Format
+	}
 	return close, err
 }
 

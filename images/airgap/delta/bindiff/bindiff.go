@@ -9,6 +9,9 @@ import (
 	"slices"
 )
 
+// Format is the name of the format of patches. It changes when a patch of an earlier program cannot be applied any more.
+const Format = "bindiff 2"
+
 const (
 	// maxSize is the maximum size of OLD and of NEW, in bytes.
 	maxSize = 1 << 27
